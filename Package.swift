@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// This manifest is the architecture: a target may import what it names here and nothing else, and
+// `swift build --explicit-target-dependency-import-check error` holds it to that.
+
+/// Settings of every target: Swift 6 language mode, and no unsafe call that is not marked as one.
+let checked: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .strictMemorySafety(),
+]
+
+/// Targets that speak to C: they are unsafe throughout, so marking every line would tell nothing.
+let unsafeByNature: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "busbar",
+    products: [
+        .executable(name: "busbard", targets: ["busbard"]),
+        .executable(name: "busbar", targets: ["busbar"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    ],
+    targets: [
+        // The pure core: integers, no clock, no I/O, no allocation (the Embedded gate proves it).
+        .target(name: "Units", swiftSettings: checked),
+        .target(name: "Events", dependencies: ["Units"], swiftSettings: checked),
+        .target(name: "RelayBoard", dependencies: ["Units"], swiftSettings: checked),
+        .target(
+            name: "Control", dependencies: ["Units", "Events", "RelayBoard"],
+            swiftSettings: checked),
+
+        // Files of a site: JSON and DBC in, checked plans out.
+        .target(name: "JSON", swiftSettings: checked),
+        .target(name: "CANDatabase", dependencies: ["Units"], swiftSettings: checked),
+        .target(
+            name: "Site",
+            dependencies: ["Units", "Events", "RelayBoard", "Control", "CANDatabase", "JSON"],
+            swiftSettings: checked),
+
+        // Buses, and what hangs on them.
+        .target(name: "HAL", dependencies: ["Units"], swiftSettings: checked),
+        .target(
+            name: "Drivers", dependencies: ["Units", "RelayBoard", "Control", "HAL"],
+            swiftSettings: checked),
+        .target(name: "CLinuxHAL"),
+        .target(
+            name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
+            swiftSettings: unsafeByNature),
+        .target(
+            name: "Runtime", dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL"],
+            swiftSettings: checked),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Units", "Events", "RelayBoard", "Control", "HAL", "Drivers", "Runtime", "Site",
+                "CANDatabase", "JSON", "Wire",
+            ],
+            swiftSettings: checked),
+
+        // What is kept and what is told.
+        .target(
+            name: "Wire", dependencies: ["Units", "Events", "RelayBoard", "JSON"],
+            swiftSettings: checked),
+        .systemLibrary(name: "CSQLite"),
+        .target(
+            name: "Journal",
+            dependencies: ["Units", "Events", "Control", "Wire", "JSON", "CSQLite"],
+            swiftSettings: unsafeByNature),
+        .target(
+            name: "LocalAPI",
+            dependencies: [
+                "Units", "Events", "RelayBoard", "Control", "Wire", "JSON", "CLinuxHAL",
+            ],
+            swiftSettings: unsafeByNature),
+
+        // Composition roots.
+        .executableTarget(
+            name: "busbard",
+            dependencies: [
+                "Units", "Events", "Control", "RelayBoard", "Site", "Drivers", "HAL", "LinuxHAL",
+                "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
+            ],
+            swiftSettings: checked),
+        .executableTarget(
+            name: "busbar",
+            dependencies: [
+                "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
+                "LocalAPI", "Wire", "JSON", argumentParser,
+            ],
+            swiftSettings: checked),
+
+        .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "EventsTests", dependencies: ["Events", "Units"]),
+        .testTarget(name: "RelayBoardTests", dependencies: ["RelayBoard", "Units"]),
+        .testTarget(
+            name: "ControlTests", dependencies: ["Control", "RelayBoard", "Events", "Units"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"]),
+        .testTarget(
+            name: "SiteTests", dependencies: ["Site", "Control", "JSON", "Units", "Events"]),
+        .testTarget(
+            name: "DriversTests",
+            dependencies: ["Drivers", "HAL", "Control", "RelayBoard", "Simulation", "Units"]),
+        .testTarget(
+            name: "RuntimeTests",
+            dependencies: ["Runtime", "Control", "Events", "RelayBoard", "HAL", "Units"]),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Simulation", "Site", "Control", "Events", "JSON", "Units"]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Events", "JSON", "Units"]),
+        .testTarget(
+            name: "JournalTests",
+            dependencies: ["Journal", "Control", "Events", "Wire", "JSON", "Units"]),
+        .testTarget(
+            name: "LocalAPITests",
+            dependencies: ["LocalAPI", "Control", "Events", "Wire", "JSON", "Units"]),
+        .testTarget(name: "SystemTests", dependencies: ["JSON"]),
+        .testTarget(name: "TidyTests"),
+    ]
+)

@@ -1,0 +1,3 @@
+#ifndef BUSBAR_CLINUXHAL_H
+#define BUSBAR_CLINUXHAL_H
+#endif

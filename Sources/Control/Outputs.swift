@@ -1,0 +1,56 @@
+public import RelayBoard
+
+/// What the relay board is to be told in this tick, before anything is read back.
+///
+/// The default value is the safe state: nothing energised, no heartbeat, permit low.
+public struct Outputs: Hashable, Sendable {
+    public var relays = RelayMask.none
+    /// The next number, or nil: the lease is then left to run out.
+    public var heartbeat: UInt8?
+    /// Send the proof token: flame seen, or temperature fresh, in this tick's samples.
+    public var carriesProof = false
+    /// Write ARM before the heartbeat.
+    public var arms = false
+    /// Write the lease and profile before anything else (after a start of the board or of us).
+    public var configures = false
+    /// Write TRIP; no heartbeat goes with it.
+    public var trips = false
+    /// Drive the permit line low before the board is spoken to.
+    public var dropsPermit = true
+    /// Read the identity too, not only the status.
+    public var readsIdentity = false
+
+    public init() {}
+}
+
+/// How the relay board answered in this tick.
+public struct BoardAnswer: Hashable, Sendable {
+    public enum Transfer: UInt8, Sendable { case notTried, done, failed }
+
+    /// The worst of the writes of this tick.
+    public var writes = Transfer.notTried
+    public var trip = Transfer.notTried
+    /// nil if the status could not be read.
+    public var status: BoardStatus?
+    public var identity: BoardIdentity?
+
+    public init() {}
+
+    /// Whether any transfer of this tick failed.
+    public var failed: Bool { writes == .failed || trip == .failed || status == nil }
+}
+
+/// What remains to be done in this tick after the board has answered.
+public struct Verdict: Hashable, Sendable {
+    public enum Permit: UInt8, Sendable { case low, edge }
+
+    public var permit = Permit.low
+    /// A FATAL was found in the answer itself: write TRIP now, in this tick.
+    public var tripsNow = false
+    /// The lockout record has changed and must be written, both copies.
+    public var savesLockout = false
+    /// "Heat on" or "heat off" must be written before the next tick's heat is relied on.
+    public var savesRunMarker: Bool?
+
+    public init() {}
+}

@@ -1,0 +1,1 @@
+// Filled in by a commit of its own.
