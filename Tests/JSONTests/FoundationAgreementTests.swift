@@ -100,6 +100,15 @@ import Testing
         }
     }
 
+    static func fitsDoubles(_ value: JSONValue) -> Bool {
+        switch value {
+        case .null, .bool, .string: true
+        case .number(let number): Double(number.text)?.isFinite == true
+        case .array(let elements): elements.allSatisfy(fitsDoubles)
+        case .object(let members): members.allSatisfy { fitsDoubles($0.value) }
+        }
+    }
+
     @Test("sees in 3,000 documents from a seed what Foundation sees, and writes them back equal")
     func agreesWithFoundation() throws {
         var longest = 0
@@ -134,10 +143,12 @@ import Testing
                 default: bytes.insert(bytes[index], at: index)
                 }
             }
-            guard (try? JSONValue.parse(bytes)) != nil else {
+            guard let value = try? JSONValue.parse(bytes) else {
                 refused += 1
                 continue
             }
+            // A double ends at 1e308 and Foundation refuses what is beyond; decimals do not.
+            guard Self.fitsDoubles(value) else { continue }
             #expect(
                 (try? JSONSerialization.jsonObject(
                     with: Data(bytes), options: [.fragmentsAllowed])) != nil,
