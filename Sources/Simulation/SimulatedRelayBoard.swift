@@ -207,7 +207,7 @@ public struct SimulatedRelayBoard: RelayBus {
         _ block: Span<UInt8>, to register: UInt8, of address: UInt8
     ) throws(RelayBusError) {
         precondition(block.count <= 32, "an SMBus block has at most 32 bytes")
-        try address(address)
+        try self.address(address)
         let count = UInt8(block.count)
         var code = PEC()
         code.add(address << 1)
@@ -228,7 +228,7 @@ public struct SimulatedRelayBoard: RelayBus {
     public mutating func read(
         _ register: UInt8, of address: UInt8, into block: inout InlineArray<32, UInt8>
     ) throws(RelayBusError) -> Int {
-        try address(address)
+        try self.address(address)
         core.begin()
         core.receive(register)
         var code = PEC()

@@ -35,7 +35,7 @@ public struct SensorNode: Sendable {
         }
     }
 
-    private struct Frame: Sendable {
+    fileprivate struct Frame: Sendable {
         var plan = FramePlan()
         /// The signals that stand in it, one bit each.
         var signals: UInt32 = 0
@@ -64,18 +64,18 @@ public struct SensorNode: Sendable {
     private var isWarmAt: Int64 = .min
     private var offsets: InlineArray<3, Int32>
 
-    /// - Parameter start: when the first frame of each kind goes out.
-    public init(plan: SignalPlan, start: Int64) {
+    /// - Parameter origin: a time at which all frames go out together.
+    public init(plan: SignalPlan, origin: Int64) {
         frames = InlineArray(repeating: Frame())
         frameCount = plan.frameCount
         values = InlineArray(repeating: 0)
         forced = InlineArray(repeating: Forced())
         onceValues = InlineArray(repeating: 0)
         offsets = InlineArray(repeating: 0)
-        nextAt = start
+        nextAt = 0
         for index in 0..<plan.frameCount {
             frames[index].plan = plan[index]
-            frames[index].nextAt = start
+            frames[index].nextAt = origin % plan[index].period.rawValue
             for place in 0..<plan[index].fieldCount {
                 let field = plan[index][place]
                 frames[index].signals |= 1 << UInt32(field.signal.rawValue)

@@ -16,7 +16,7 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     public private(set) var lastEdge = Instant.never
     /// Whether the line keeps changing, as far as the hardware can know: from an edge until the line
     /// is driven low or K2 has dropped out.
-    public internal(set) var isPermitted = false
+    public private(set) var isPermitted = false
     private let dropOut: Milliseconds
 
     public init(plan: InterlockPlan) {
@@ -38,6 +38,9 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     }
 
     public mutating func permitLow() { isPermitted = false }
+
+    /// K2 has dropped out, and with it what the permit line was for.
+    mutating func noteDropOut() { isPermitted = false }
 
     mutating func set(powerSense: Bool, monostable: Bool, resetButton: Bool) {
         if readings.powerSense != .notFitted {

@@ -23,7 +23,7 @@ public struct WorldChange: Hashable, Sendable {
 /// Everything outside the process: plant, sensor node, reset button, and the passing of time for the
 /// relay board and K2, which go on whether or not the process runs.
 ///
-/// Time is in milliseconds of the scenario. Between two calls nothing is computed but what changes
+/// Time is in milliseconds since the world began. Between two calls nothing is computed but what changes
 /// by itself: a lease that runs out, K2 that drops, a frame that is due. Each happens at its own
 /// millisecond, however long the step that finds it.
 public struct World: Sendable {
@@ -48,11 +48,11 @@ public struct World: Sendable {
     private var noise: SplitMix64
 
     /// - Parameters:
-    ///   - start: the time at which the world begins; negative before a scenario's t = 0.
+    ///   - origin: a time at which the node sends all its frames at once: a scenario's t = 0.
     ///   - seed: of the noise on the bus. Faults have a generator of their own.
-    public init(plan: ControlPlan, start: Int64, seed: UInt64) {
-        node = SensorNode(plan: plan.signals, start: start)
-        now = start
+    public init(plan: ControlPlan, origin: Int64, seed: UInt64) {
+        node = SensorNode(plan: plan.signals, origin: origin)
+        now = 0
         noise = SplitMix64(seed: seed)
         changes.reserveCapacity(64)
     }
@@ -81,12 +81,19 @@ public struct World: Sendable {
     public mutating func settle(
         board: inout SimulatedRelayBoard, lines: inout SimulatedLines, isForced: Bool = false
     ) {
+        if !board.changes.isEmpty { board.removeChanges() }
         let held = lines.opensAt.rawValue > now
         guard
             isForced || board.pins != pins || held != isK2Held || lines.isPermitted != isPermitted
         else { return }
-        if !held { lines.isPermitted = false }
-        noteRelays(board.pins)
+        settle(pins: board.pins, isK2Held: held, lines: &lines)
+    }
+
+    private mutating func settle(
+        pins newPins: RelayMask, isK2Held held: Bool, lines: inout SimulatedLines
+    ) {
+        if !held { lines.noteDropOut() }
+        noteRelays(newPins)
         if held != isK2Held {
             isK2Held = held
             note(.k2(isClosed: held || plant.isK2Welded))
@@ -103,7 +110,6 @@ public struct World: Sendable {
         }
         lines.set(
             powerSense: isPowered, monostable: plant.contacts.k2, resetButton: isButtonPressed)
-        board.isLocalResetActive = isButtonPressed
     }
 
     public mutating func clearChanges() { changes.removeAll(keepingCapacity: true) }
@@ -122,18 +128,33 @@ public struct World: Sendable {
     private mutating func run(
         to target: Int64, _ board: inout SimulatedRelayBoard, _ lines: inout SimulatedLines
     ) {
-        while true {
-            let drop = isK2Held ? lines.opensAt.rawValue : Int64.max
-            let next = min(drop, board.nextChangeAt)
-            guard next <= target else { break }
-            now = max(now, next)
-            lines.now = Instant(now)
-            board.advance(to: now)
+        let drop = isK2Held ? lines.opensAt.rawValue : Int64.max
+        if drop <= target {
+            runBoard(to: drop, &board, &lines)
             settle(board: &board, lines: &lines)
+        }
+        runBoard(to: target, &board, &lines)
+    }
+
+    /// Relays that the board moved by itself on the way are noted at the time at which they moved.
+    private mutating func runBoard(
+        to target: Int64, _ board: inout SimulatedRelayBoard, _ lines: inout SimulatedLines
+    ) {
+        board.advance(to: Instant(target))
+        if !board.changes.isEmpty {
+            let stuckHigh = board.pins.subtracting(board.drive)
+            let stuckLow = board.drive.subtracting(board.pins)
+            for change in board.changes {
+                now = max(now, change.at.rawValue)
+                lines.now = Instant(now)
+                settle(
+                    pins: change.relays.union(stuckHigh).subtracting(stuckLow),
+                    isK2Held: isK2Held, lines: &lines)
+            }
+            board.removeChanges()
         }
         now = target
         lines.now = Instant(target)
-        board.advance(to: target)
     }
 
     private mutating func noteRelays(_ new: RelayMask) {
