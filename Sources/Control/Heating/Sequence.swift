@@ -53,6 +53,8 @@ public enum Condition: UInt8, Sendable {
     case targetReached
     /// The no-rise window of §7.2 has run out.
     case noRise
+    /// The heat has been off for `postcircMs`, and the pump has carried its rest away.
+    case postcirculated
     /// The external burner control says that it has locked out.
     case burnerLockout
     /// The external burner has not reported that it burns.
