@@ -155,7 +155,7 @@ struct DatabaseDefectTests {
             "text that is no DBC", "hello\nworld\n",
             "1: no ';' closes the section hello before the end of the file", accepted: nil),
         Defect(
-            "a character that begins nothing", good + "// comment",
+            "a character that begins nothing", good + "/ comment",
             "3: expected a section such as BO_, found '/'", accepted: nil),
         Defect(
             "a byte that begins nothing", good + "\u{1}",

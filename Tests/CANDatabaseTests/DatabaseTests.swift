@@ -191,16 +191,19 @@ struct DatabaseTests {
     func spelling() throws {
         let database = try parse(
             """
+            // not in the format, but in files
             VERSION "x" NS_: BS_: 500 : 1 , 2
-            BU_ :
+            BU_ : // BO_ 1 no message
             BO_ 5 A :8 Vector__XXX
             SG_ W M:0|8@1+(1,0)[0|0]"" N,
               O
               SG_ X m0 : 8 | 8 @ 1 - ( 1E+000 , -0.0 ) [ -1.7976931348623157E+308 | .5 ] "a b" N O
-            SG_ Y m10: 8|8@1+ (+2,1) [0|0] ""
+            SG_ Y m10: 8|8@1+ (+2,1) [0|0] "" // no receiver
             SG_ Z m255 :8|8@1+ (2,1) [0|0] "" N,O
 
             BO_ 6 B: 8 N
+            BA_DEF_DEF_ "GenMsgCycleTime" "";
+            CM_ BO_ 6 "see http://example.org";
             """)
         let message = try #require(database.message(named: "A"))
         #expect(
@@ -211,6 +214,7 @@ struct DatabaseTests {
         #expect(message.signals[1].unit == "a b")
         #expect(message.signals[1].offset == .zero)
         #expect(database.message(id: 6)?.signals.count == 0)
+        #expect(database.message(id: 6)?.comment == "see http://example.org")
     }
 }
 

@@ -15,16 +15,16 @@ struct FrameDecodingTests {
         let database = try Database(parsing: try Fixtures.sensors(), file: "sensors.dbc")
         let expected = """
             (1.500000) can0  121  WATER
-                CRC              0
-                AliveCounter     5
-                BootCounter      2
-                Flow             3.001 L/min
-                Level           87.5   %
-                Flame            1      flame
-                Gas              0      no gas
-                GasReady         1      ready
-                BurnerLockout    0      in order
-                BurnerOn         0      off
+                CRC             0
+                AliveCounter    5
+                BootCounter     2
+                Flow            3.001 L/min
+                Level          87.5   %
+                Flame           1      flame
+                Gas             0      no gas
+                GasReady        1      ready
+                BurnerLockout   0      in order
+                BurnerOn        0      off
             """
         #expect(try Self.text("121#0025B90B6B030500", database) == expected)
     }
