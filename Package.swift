@@ -129,8 +129,8 @@ let package = Package(
     ]
 )
 
-// `make test` sets this. Only for debug builds, where the tests run: whoever installs Busbar makes a
-// release build, perhaps with a newer compiler, and its new warnings must not stop them.
+// `make test` sets this. Only for debug builds, where the tests run: whoever installs Busbar makes
+// a release build, perhaps with a newer compiler, and its new warnings must not stop them.
 if Context.environment["BUSBAR_WARNINGS_ARE_ERRORS"] == "1" {
     for target in package.targets where target.type != .system {
         target.swiftSettings =
