@@ -54,3 +54,12 @@ public struct Verdict: Hashable, Sendable {
 
     public init() {}
 }
+
+/// The relay board as the loop needs it; `Drivers/PicoRelayBoard` and nothing else implements it
+/// for real. Never throws: a board that does not answer is a finding, not an exception.
+public protocol RelayPort: ~Copyable {
+    /// Writes what `outputs` asks, then reads the status back.
+    mutating func exchange(_ outputs: Outputs) -> BoardAnswer
+    /// Writes TRIP now, for a FATAL that was found in the answer itself.
+    mutating func trip() -> BoardAnswer.Transfer
+}

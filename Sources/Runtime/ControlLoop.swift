@@ -1,0 +1,82 @@
+public import Control
+public import Events
+public import HAL
+public import Units
+
+/// The imperative shell around the core: sample, decide, apply, settle, record. It decides nothing;
+/// the order of the lines in `tick` is the design.
+///
+/// Generic over its buses, so that the loop that runs on the Pi is the loop that the simulator runs
+/// a million times a second.
+public struct ControlLoop<
+    Bus: CANBus & ~Copyable, Board: RelayPort & ~Copyable, Lines: DigitalLines & ~Copyable,
+    Mail: Mailbox & ~Copyable, Region: RealtimeRegion
+>: ~Copyable {
+    public var bus: Bus
+    public var board: Board
+    public var lines: Lines
+    public var mail: Mail
+    public var controller: Controller
+    private let region: Region
+    private var inputs = Inputs()
+    private var events = EventBuffer()
+    /// Events that a tick could state no more because its buffer was full; never reset.
+    public private(set) var eventsLost: UInt64 = 0
+
+    public init(
+        bus: consuming Bus, board: consuming Board, lines: consuming Lines,
+        mail: consuming Mail, controller: consuming Controller, region: Region
+    ) {
+        self.bus = bus
+        self.board = board
+        self.lines = lines
+        self.mail = mail
+        self.controller = controller
+        self.region = region
+    }
+
+    /// One control cycle at `now`. Whoever calls it feeds the watchdog after it returned.
+    public mutating func tick(at now: Instant) {
+        sample(now)
+        region.enter()
+        let outputs = controller.decide(inputs, events: &events)
+        region.exit()
+
+        // A cut goes out by its fastest way first, and no way waits for another.
+        if outputs.dropsPermit { lines.permitLow() }
+        let answer = board.exchange(outputs)
+
+        region.enter()
+        let verdict = controller.settle(answer, events: &events)
+        region.exit()
+        if verdict.tripsNow {
+            lines.permitLow()
+            controller.noteTrip(board.trip())
+        } else if verdict.permit == .edge {
+            lines.permitEdge()
+        }
+        hand(over: verdict)
+    }
+
+    private mutating func sample(_ now: Instant) {
+        inputs.now = now
+        inputs.frames.removeAll()
+        bus.receive(into: &inputs.frames)
+        inputs.bus = bus.state
+        let readings = lines.sample()
+        inputs.powerSense = readings.powerSense
+        inputs.monostable = readings.monostable
+        inputs.resetButton = readings.resetButton
+        inputs.commands.removeAll()
+        mail.takeCommands(into: &inputs.commands)
+        inputs.shell = mail.conditions
+        events.removeAll()
+    }
+
+    private mutating func hand(over verdict: Verdict) {
+        if verdict.savesLockout { mail.post(controller.lockout) }
+        if let isHeatOn = verdict.savesRunMarker { mail.post(runMarker: isHeatOn) }
+        for index in 0..<events.count { mail.post(events[index]) }
+        eventsLost &+= UInt64(events.lost)
+    }
+}

@@ -1,0 +1,31 @@
+public import Control
+public import Events
+
+/// Where the loop gets its commands and leaves its facts. Implementations never wait and never
+/// fail: what cannot be taken is counted and comes back as a `ShellConditions` bit.
+///
+/// Adapters: rings to the journal and API threads in busbard, plain memory in the simulator.
+public protocol Mailbox: ~Copyable {
+    /// Moves waiting commands into `batch`; what does not fit waits for the next tick.
+    mutating func takeCommands(into batch: inout CommandBatch)
+    /// What is wrong with the shell itself right now.
+    var conditions: ShellConditions { get }
+    mutating func post(_ event: Event)
+    /// The lockout record has changed: both copies must be written, without the loop waiting.
+    mutating func post(_ record: LockoutRecord)
+    /// Heat went on (true) or off (false): the mark that tells an unclean stop.
+    mutating func post(runMarker: Bool)
+}
+
+/// Told where the real-time part of a tick begins and ends, so that a sanitizer can watch it.
+public protocol RealtimeRegion {
+    func enter()
+    func exit()
+}
+
+/// Watches nothing.
+public struct UnwatchedRegion: RealtimeRegion {
+    public init() {}
+    public func enter() {}
+    public func exit() {}
+}
