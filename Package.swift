@@ -51,12 +51,14 @@ let package = Package(
         .target(
             name: "Drivers", dependencies: ["Units", "RelayBoard", "Control", "HAL"],
             swiftSettings: checked),
+        .target(name: "CSanitizer"),
         .target(name: "CLinuxHAL"),
         .target(
             name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
             swiftSettings: unsafeByNature),
         .target(
-            name: "Runtime", dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL"],
+            name: "Runtime",
+            dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL", "CSanitizer"],
             swiftSettings: checked),
         .target(
             name: "Simulation",
