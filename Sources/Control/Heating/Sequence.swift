@@ -65,7 +65,8 @@ public enum Condition: UInt8, Sendable {
 public enum Action: Hashable, Sendable {
     case next
     case go(UInt8)
-    /// Heat off, then out through close and circulate if heat was on in this job, and the code as ERROR.
+    /// Heat off, then out through close and circulate if heat was on in this job; the code is an
+    /// ERROR.
     case fail(AlarmCode)
     /// Back to standby at once, and the code as what it is in the table.
     case abandon(AlarmCode)
