@@ -123,6 +123,9 @@ extension DatabaseReader {
     }
 
     private mutating func readCycleTime() throws(DatabaseError) -> Int64? {
+        scanner.skipSpace()
+        // A file that declares the attribute as a text says nothing that could be used.
+        guard scanner.next != UInt8(ascii: "\"") else { return nil }
         let line = scanner.line
         let number = try scanner.expectNumber(Self.cycleTimeAttribute)
         guard let time = number.integer, time >= 0 else {

@@ -31,12 +31,27 @@ struct Scanner {
     }
 
     mutating func skipSpace() {
-        while let byte = next, Self.isSpace(byte) { advance() }
+        while true {
+            skipBlanks()
+            guard next == UInt8(ascii: "\n") else { return }
+            advance()
+        }
     }
 
-    /// Skips blanks that do not end the line.
+    /// Skips what does not end the line: blanks, and `//` up to the line's end, which the format
+    /// does not have and hand-edited files do.
     private mutating func skipBlanks() {
-        while let byte = next, Self.isSpace(byte), byte != UInt8(ascii: "\n") { advance() }
+        while let byte = next, byte != UInt8(ascii: "\n") {
+            if Self.isSpace(byte) {
+                advance()
+            } else if byte == UInt8(ascii: "/"), position + 1 < bytes.count,
+                bytes[position + 1] == byte
+            {
+                skipLine()
+            } else {
+                return
+            }
+        }
     }
 
     mutating func skipLine() {

@@ -207,7 +207,7 @@ public struct SimulatedRelayBoard: RelayBus {
         _ block: Span<UInt8>, to register: UInt8, of address: UInt8
     ) throws(RelayBusError) {
         precondition(block.count <= 32, "an SMBus block has at most 32 bytes")
-        try self.address(address)
+        try acknowledge(address)
         let count = UInt8(block.count)
         var code = PEC()
         code.add(address << 1)
@@ -228,7 +228,7 @@ public struct SimulatedRelayBoard: RelayBus {
     public mutating func read(
         _ register: UInt8, of address: UInt8, into block: inout InlineArray<32, UInt8>
     ) throws(RelayBusError) -> Int {
-        try self.address(address)
+        try acknowledge(address)
         core.begin()
         core.receive(register)
         var code = PEC()
@@ -253,7 +253,7 @@ public struct SimulatedRelayBoard: RelayBus {
     }
 
     /// The address byte of a transfer: who acknowledges it, and how long that takes.
-    private mutating func address(_ address: UInt8) throws(RelayBusError) {
+    private mutating func acknowledge(_ address: UInt8) throws(RelayBusError) {
         if delay > .zero {
             advance(to: now + min(delay, Self.timeOut))
             if delay >= Self.timeOut { throw .timedOut }

@@ -1,33 +1,29 @@
 public import Units
 
-/// CRC-8 SAE J1850 (polynomial x⁸+x⁴+x³+x²+1 = 0x1D, initial value 0xFF, inverted at the end, most
-/// significant bit first) by nibbles: 16 entries instead of 256, which the Pico's flash thanks us for.
+/// CRC-8 SAE J1850 (polynomial 0x1D, initial 0xFF, final 0xFF) over the identifier's two low bytes
+/// and every payload byte but the one that holds the checksum.
+///
+/// The identifier is included so that a frame that a gateway re-labels is refused (AUTOSAR E2E
+/// profile 1 does the same with its data id).
+public func frameChecksum(of frame: CANFrame, checksumByte: UInt8) -> UInt8 {
+    var crc: UInt8 = 0xFF
+    crc = step(crc ^ UInt8(truncatingIfNeeded: frame.id))
+    crc = step(crc ^ UInt8(truncatingIfNeeded: frame.id >> 8))
+    var rest = frame.payload
+    for index in 0..<frame.length {
+        if index != checksumByte { crc = step(crc ^ UInt8(truncatingIfNeeded: rest)) }
+        rest = rest &>> 8
+    }
+    return ~crc
+}
+
+@inline(__always)
+private func step(_ value: UInt8) -> UInt8 {
+    let high = (value &<< 4) ^ nibbles[Int(value &>> 4)]
+    return (high &<< 4) ^ nibbles[Int(high &>> 4)]
+}
+
 private let nibbles: InlineArray<16, UInt8> = [
     0x00, 0x1D, 0x3A, 0x27, 0x74, 0x69, 0x4E, 0x53,
     0xE8, 0xF5, 0xD2, 0xCF, 0x9C, 0x81, 0xA6, 0xBB,
 ]
-
-@inline(__always)
-private func adding(_ byte: UInt8, to crc: UInt8) -> UInt8 {
-    var sum = crc ^ byte
-    sum = (sum &<< 4) ^ nibbles[Int(sum &>> 4)]
-    return (sum &<< 4) ^ nibbles[Int(sum &>> 4)]
-}
-
-/// The checksum that belongs into byte `checksumByte` of `frame`.
-///
-/// It covers the low byte and the next byte of the identifier, so that a payload that turns up under
-/// another frame's identifier is refused, and then all payload bytes sent except the checksum's own.
-/// This choice of coverage is ours; the node's firmware and the simulated node follow it.
-public func frameChecksum(of frame: CANFrame, checksumByte: UInt8) -> UInt8 {
-    var crc = adding(UInt8(truncatingIfNeeded: frame.id), to: 0xFF)
-    crc = adding(UInt8(truncatingIfNeeded: frame.id &>> 8), to: crc)
-    var rest = frame.payload
-    var index: UInt8 = 0
-    while index < frame.length {
-        if index != checksumByte { crc = adding(UInt8(truncatingIfNeeded: rest), to: crc) }
-        rest = rest &>> 8
-        index &+= 1
-    }
-    return crc ^ 0xFF
-}
