@@ -51,12 +51,14 @@ let package = Package(
         .target(
             name: "Drivers", dependencies: ["Units", "RelayBoard", "Control", "HAL"],
             swiftSettings: checked),
+        .target(name: "CSanitizer"),
         .target(name: "CLinuxHAL"),
         .target(
             name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
             swiftSettings: unsafeByNature),
         .target(
-            name: "Runtime", dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL"],
+            name: "Runtime",
+            dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL", "CSanitizer"],
             swiftSettings: checked),
         .target(
             name: "Simulation",
@@ -103,6 +105,7 @@ let package = Package(
         .testTarget(name: "RelayBoardTests", dependencies: ["RelayBoard", "Units"]),
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "RelayBoard", "Events", "Units"]),
+        .testTarget(name: "LinuxHALTests", dependencies: ["LinuxHAL", "HAL", "Units"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"]),
         .testTarget(
@@ -129,3 +132,16 @@ let package = Package(
         .testTarget(name: "TidyTests"),
     ]
 )
+
+// `make test` sets this. Only for debug builds, where the tests run: whoever installs Busbar makes
+// a release build, perhaps with a newer compiler, and its new warnings must not stop them.
+if Context.environment["BUSBAR_WARNINGS_ARE_ERRORS"] == "1" {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings =
+            (target.swiftSettings ?? [])
+            + [.treatAllWarnings(as: .error, .when(configuration: .debug))]
+        target.cSettings =
+            (target.cSettings ?? [])
+            + [.treatAllWarnings(as: .error, .when(configuration: .debug))]
+    }
+}
