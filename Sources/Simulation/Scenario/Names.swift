@@ -5,11 +5,17 @@ import Units
 import Wire
 
 // The words of a scenario file. Those of the core are Wire's, so that a scenario, a trace and an
-// event call a thing by one name.
+// event call a thing by one name; signals have the names that they have in site.json.
 
 enum Words {
     static let signals: [(String, SignalID)] = (0..<UInt8(SignalID.count)).compactMap { row in
-        SignalID(rawValue: row).map { ($0.name, $0) }
+        SignalID(rawValue: row).map { (inCamelCase($0.name), $0) }
+    }
+
+    private static func inCamelCase(_ name: String) -> String {
+        let parts = name.split(separator: "_")
+        return parts[0] + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }
+            .joined()
     }
 
     static let alarms: [(String, AlarmCode)] = (0..<UInt8(AlarmCode.count)).compactMap { row in

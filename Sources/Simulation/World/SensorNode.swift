@@ -100,6 +100,22 @@ public struct SensorNode: Sendable {
         return mask
     }
 
+    /// How often `signal` is sent, in ms; 0 if it never is.
+    func period(of signal: SignalID) -> Int64 {
+        for index in 0..<frameCount
+        where frames[index].signals & (1 << UInt32(signal.rawValue)) != 0 {
+            return frames[index].plan.period.rawValue
+        }
+        return 0
+    }
+
+    func period(ofFrame id: UInt32) -> Int64 {
+        for index in 0..<frameCount where frames[index].plan.id == id {
+            return frames[index].plan.period.rawValue
+        }
+        return 0
+    }
+
     mutating func force(_ signal: SignalID, _ value: Forced) {
         forced[Int(signal.rawValue)] = value
         forcedMask |= 1 << UInt32(signal.rawValue)
