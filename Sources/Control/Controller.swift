@@ -118,7 +118,6 @@ public struct Controller: ~Copyable {
             alarms.find(.lockoutCopiesBad, as: .fatal)
         }
         resets.begin(earlier: lockout.recentResets, now: now)
-        if recollection.wasHeating { alarms.find(.uncleanStop, plan) }
         guard lockout.isLocked else {
             check.start(now: now, events: &events)
             return
@@ -281,6 +280,7 @@ public struct Controller: ~Copyable {
             isTripped: isTripped || !mayJudgeReadBack, plan: plan, alarms: &alarms,
             events: &events)
         let wasTripped = isTripped
+        if tick == Tick(0) { judgeUncleanStop() }
         advanceCheck(answer, &events)
         cutIfFatal(&events)
 
@@ -298,6 +298,14 @@ public struct Controller: ~Copyable {
             verdict.savesRunMarker = wasHeatOn
         }
         return verdict
+    }
+
+    /// §7.6 step 9. The mark "heat on" of the run before, judged by the board's first answer: if its
+    /// lease ran out with heat on, that is E402, found with the board's latch, and E602 adds nothing.
+    private mutating func judgeUncleanStop() {
+        let hasLatch =
+            link.isAnswering && link.status.isTripped && link.status.tripCause == .leaseWithHeat
+        if recollection.wasHeating, !hasLatch { alarms.find(.uncleanStop, plan) }
     }
 
     /// The board's answer to a TRIP that was written after `settle`. Until it reads back as tripped
