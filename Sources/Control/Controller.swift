@@ -217,8 +217,10 @@ public struct Controller: ~Copyable {
         job.step(&signals, context, plan: plan, alarms: &alarms, events: &events)
     }
 
+    @inline(__always)
     var isTripped: Bool { interlock.state == .tripped }
 
+    @inline(__always)
     func jobContext() -> HeatingJob.Context {
         HeatingJob.Context(
             now: now, refusal: refusal(), isSelfChecking: !check.isDone,
@@ -226,6 +228,7 @@ public struct Controller: ~Copyable {
     }
 
     /// Why a demand would be refused now. The order is that of how much it matters.
+    @inline(__always)
     func refusal() -> HeatingRefusal? {
         if isTripped { return .fatalAlarm }
         if check.step == .failed { return .selfCheckFailed }
@@ -258,6 +261,7 @@ public struct Controller: ~Copyable {
     }
 
     /// P5: what proves that the heat is wanted by somebody who can see it.
+    @inline(__always)
     private func carriesProof() -> Bool {
         guard job.isHeatOn else { return false }
         switch plan.profile {
@@ -314,6 +318,7 @@ public struct Controller: ~Copyable {
 
     /// While the check has not yet seen all outputs off, what a killed run left on may still be
     /// falling; the check itself judges it.
+    @inline(__always)
     private var mayJudgeReadBack: Bool {
         switch check.step {
         case .waiting, .identity, .outputs: link.status.isTripped
@@ -352,6 +357,7 @@ public struct Controller: ~Copyable {
         check.start(now: now, events: &events)
     }
 
+    @inline(__always)
     private var areSensorsProven: Bool {
         let isFlameOff = plan.profile != .gas || signals.flame.isOff
         let isGasReady = !plan.signals.has(.gasReady) || signals.gasReady.isOn

@@ -59,12 +59,14 @@ struct HeatingJob: Sendable {
     var wantsPower: Bool { isActive }
 
     /// What the disaster rules may know.
+    @inline(__always)
     func view(_ plan: ControlPlan) -> DisasterDetector.Job {
         DisasterDetector.Job(
             isActive: isActive, needsSignals: needsSignals(plan), hasBurnt: hasBurnt,
             isHeatOn: isHeatOn, heatOffAt: heatOffAt, target: jobTarget)
     }
 
+    @inline(__always)
     private func needsSignals(_ plan: ControlPlan) -> Bool {
         guard case .step(let index) = state, !isEnding else { return false }
         return plan.sequence[index].kind != .check
