@@ -39,7 +39,8 @@ public struct LiveWorld: Sendable {
             .diskFull, .write:
             throw ScenarioError(
                 file: "action", place: "$.action",
-                reason: "this one is for scenarios only: a live process is asked, stopped or killed "
+                reason:
+                    "this one is for scenarios only: a live process is asked, stopped or killed "
                     + "like any other")
         default:
             return action

@@ -76,7 +76,8 @@ public func simulate(_ options: SimulateOptions, host: SimulateHost) -> Simulate
             options.scenarios.isEmpty ? [nil] : options.scenarios.map { Optional($0) }
         for file in scenarios {
             do throws(ScenarioError) {
-                let scenario = try file.map { name throws(ScenarioError) in try runner.load(name) }
+                let scenario =
+                    try file.map { name throws(ScenarioError) in try runner.load(name) }
                     ?? plainRun(runner)
                 let result = try runner.run(scenario)
                 report.add(result, seed: options.seed)

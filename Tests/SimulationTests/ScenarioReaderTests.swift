@@ -23,7 +23,8 @@ struct ScenarioReaderTests {
     static let rows: [Row] = [
         Row(
             part: "\"name\":\"n\"", by: "\"name\":\"n\",\"colour\":\"red\"",
-            message: "s.json: $.colour: unknown key; allowed here: schema, name, purpose, durationMs, "
+            message:
+                "s.json: $.colour: unknown key; allowed here: schema, name, purpose, durationMs, "
                 + "site, profile, overrides, start, controller, seed, plant, do, expect"),
         Row(
             part: "scenario.v1", by: "scenario.v2",
@@ -55,14 +56,17 @@ struct ScenarioReaderTests {
         Row(
             part: "\"action\":\"demand\",\"on\":true",
             by: "\"action\":\"restartNode\",\"until\":5",
-            message: "s.json: $.do[0].until: this action does not last; give it everyMs or no until"),
+            message: "s.json: $.do[0].until: this action does not last; give it everyMs or no until"
+        ),
         Row(
             part: "\"action\":\"demand\",\"on\":true",
             by: "\"action\":\"writeRaw\",\"register\":2,\"bytes\":[1,256]",
-            message: "s.json: $.do[0].bytes: found 256; allowed are up to 32 integers from 0 to 255"),
+            message: "s.json: $.do[0].bytes: found 256; allowed are up to 32 integers from 0 to 255"
+        ),
         Row(
             part: "\"id\":\"pump\"", by: "\"id\":\"pomp\"",
-            message: "s.json: $.expect[0].id: found \"pomp\"; allowed is one of power, pump, valve, "
+            message:
+                "s.json: $.expect[0].id: found \"pomp\"; allowed is one of power, pump, valve, "
                 + "spark, element, demand, fan"),
         Row(
             part: "\"at\":900", by: "\"at\":900,\"by\":900",
@@ -70,7 +74,8 @@ struct ScenarioReaderTests {
                 + "before, within, never"),
         Row(
             part: "\"at\":900", by: "\"within\":[9,8]",
-            message: "s.json: $.expect[0].within: found an array; allowed is [first ms, last ms] in "
+            message:
+                "s.json: $.expect[0].within: found an array; allowed is [first ms, last ms] in "
                 + "their order"),
         Row(
             part: "[{\"what\":\"relay\",\"id\":\"pump\",\"on\":true,\"at\":900}]", by: "[]",
@@ -89,7 +94,8 @@ struct ScenarioReaderTests {
         #expect(!scenario.startsAtBoot)
     }
 
-    @Test("one thing wrong is refused, with file, place, what was found, what is allowed",
+    @Test(
+        "one thing wrong is refused, with file, place, what was found, what is allowed",
         arguments: rows)
     func badIsRefused(row: Row) {
         let text = Self.good.replacing(row.part, with: row.by)
@@ -103,7 +109,8 @@ struct ScenarioReaderTests {
     @Test("a state that the site does not have is refused when it is known which site")
     func unknownStateIsRefused() throws {
         let text = Self.good.replacing(
-            "\"what\":\"relay\",\"id\":\"pump\",\"on\":true", with: "\"what\":\"heating\",\"state\":\"RUNN\"")
+            "\"what\":\"relay\",\"id\":\"pump\",\"on\":true",
+            with: "\"what\":\"heating\",\"state\":\"RUNN\"")
         let scenario = try Scenario(Array(text.utf8), file: "s.json")
         let error = #expect(throws: ScenarioError.self) {
             _ = try ScenarioRunner(siteDirectory: heater).run(scenario)
@@ -167,7 +174,8 @@ struct ScenarioCorpusTests {
         #expect(throws: Never.self) { _ = try Scenario(Array(text.utf8), file: "corpus") }
     }
 
-    @Test("bad ones are refused, those too that a schema cannot tell",
+    @Test(
+        "bad ones are refused, those too that a schema cannot tell",
         arguments: rows("schema") + rows("loader"))
     func badIsRefused(text: String) {
         #expect(throws: ScenarioError.self) { _ = try Scenario(Array(text.utf8), file: "corpus") }

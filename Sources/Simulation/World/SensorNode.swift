@@ -85,7 +85,6 @@ public struct SensorNode: Sendable {
         }
     }
 
-
     /// The frames that carry `signal`, or all of them if it is nil.
     func frames(carrying signal: SignalID?) -> UInt8 {
         var mask: UInt8 = 0
@@ -159,7 +158,6 @@ public struct SensorNode: Sendable {
             }
         }
     }
-
 
     /// Sends what is due at `now`.
     mutating func send(from plant: inout Plant, at now: Int64, to bus: inout SimulatedCANBus) {
@@ -258,7 +256,6 @@ public struct SensorNode: Sendable {
         }
         return false
     }
-
 
     private mutating func sense(_ plant: borrowing Plant, _ now: Int64) {
         let temperature = plant.temperature(at: now)
