@@ -106,6 +106,23 @@ struct WireTests {
         #expect(bench.read(register) == (register == 6 ? [UInt8](repeating: 0, count: 8) : []))
     }
 
+    @Test("A reply at once is the reply byte by byte", arguments: UInt8(0)...7)
+    func wholeReply(register: UInt8) {
+        var bench = Bench()
+        bench.control(.none)
+        var block = InlineArray<32, UInt8>(repeating: 0)
+        bench.core.begin()
+        bench.core.receive([register].span)
+        let answer = bench.core.transmit(into: &block)
+        #expect(bench.core.transmit() == 0xFF)
+        bench.core.stop(now: bench.clock)
+        #expect((0..<Int(answer.count)).map { block[$0] } == bench.read(register))
+        bench.core.begin()
+        bench.core.receive(register)
+        for _ in 0..<answer.count &+ 1 { _ = bench.core.transmit() }
+        #expect(bench.core.transmit() == answer.code)
+    }
+
     @Test("Whoever reads on after the end gets 0xFF, however long")
     func readOn() {
         var bench = Bench()
