@@ -76,12 +76,12 @@ struct WireTests {
     func countAndBytes() {
         var bench = Bench()
         bench.arm()
-        for bytes in [[2, 2, 1, 3, 0], [2, 4, 1, 3, 0], [2]] as [[UInt8]] {
+        for bytes in [[2, 2, 1, 3, 0], [2, 4, 1, 3, 0], [2, 3, 1, 3], [2]] as [[UInt8]] {
             bench.send(bytes + [referencePEC([0x86] + bytes)])
             #expect(bench.status.refusal == .wrongLength)
             #expect(bench.drive == .none)
         }
-        #expect(bench.status.refusedCount == 3)
+        #expect(bench.status.refusedCount == 4)
     }
 
     @Test("A write without STOP, or with a read after it, is not done")
