@@ -111,7 +111,9 @@ let package = Package(
             name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"],
             exclude: ["Fixtures", "compare_with_cantools.py"]),
         .testTarget(
-            name: "SiteTests", dependencies: ["Site", "Control", "JSON", "Units", "Events"]),
+            name: "SiteTests",
+            dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard"],
+            exclude: ["Corpus", "check_schema.py"]),
         .testTarget(
             name: "DriversTests",
             dependencies: ["Drivers", "HAL", "Control", "RelayBoard", "Simulation", "Units"]),
