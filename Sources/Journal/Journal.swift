@@ -162,6 +162,10 @@ public final class Journal {
     public func farewell(now: Instant) throws(JournalError) {
         var first: JournalError?
         do {
+            try commit(now: now)
+            // The mark before the database: between the two, the database does not yet say farewell
+            // and the stop counts as an unclean one. The other way it would look like a rollback.
+            try queueMark(isClosed: true).write(in: configuration.directory)
             try attempt(now: now) { (store, batch) throws(JournalError) in
                 for lane in Lane.allCases {
                     try store.set(batch.counters[Int(lane.rawValue)], of: lane, isFarewell: true)
