@@ -162,11 +162,11 @@ public final class Journal {
     public func farewell(now: Instant) throws(JournalError) {
         var first: JournalError?
         do {
-            try commit(now: now)
-            // The mark before the database: between the two, the database does not yet say farewell
-            // and the stop counts as an unclean one. The other way it would look like a rollback.
-            try queueMark(isClosed: true).write(in: configuration.directory)
             try attempt(now: now) { (store, batch) throws(JournalError) in
+                // The mark before the commit: between the two, the database does not yet say
+                // farewell and the stop counts as an unclean one. The other way it would look like
+                // a rollback.
+                try self.queueMark(isClosed: true).write(in: self.configuration.directory)
                 for lane in Lane.allCases {
                     try store.set(batch.counters[Int(lane.rawValue)], of: lane, isFarewell: true)
                 }

@@ -52,6 +52,21 @@ final class Device {
         }
     }
 
+    /// Every number of a lane, from the first, is a row or lies in a declared gap.
+    func expectContiguousNumbers() throws {
+        for lane in [Lane.alarm, .event] {
+            let rows = try events(lane).map { $0.seq...$0.seq }
+            let gaps = try reader.gaps(lane: lane).map { $0.first...$0.last }
+            let all = (rows + gaps).sorted { $0.lowerBound < $1.lowerBound }
+            var next: Int64 = 1
+            for range in all {
+                #expect(range.lowerBound == next, "lane \(lane.name)")
+                next = range.upperBound + 1
+            }
+            #expect(!rows.isEmpty)
+        }
+    }
+
     func file(_ name: String) -> URL { URL(fileURLWithPath: path + "/" + name) }
 
     func copy(to other: Device) throws {

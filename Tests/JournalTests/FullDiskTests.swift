@@ -124,6 +124,9 @@ struct FullDiskTests {
             String(decoding: lost.data, as: UTF8.self)
                 == #"{"alarm":0,"event":\#(counted),"telemetry":0}"#)
         #expect(try device.jobs().count + counted == 200 * 32, "stored or counted, each of them")
+        // A commit that failed may be on the disk all the same: its numbers are given up.
+        try device.expectContiguousNumbers()
+        #expect(try device.reader.gaps(lane: .event).contains { $0.reason == .skipped })
         try journal.farewell(now: Instant(now + 2_000))
         #expect(describe(device.open().recollection.lockout) == "locked E103")
     }
