@@ -18,7 +18,11 @@ final class DirectoryLock {
         }
     }
 
-    deinit { close(file) }
+    deinit {
+        // Unlocked by name: a child that is between fork and exec still has the open file.
+        flock(file, LOCK_UN)
+        close(file)
+    }
 }
 
 /// The directory that the journal lives in, and the names in it.
