@@ -34,6 +34,7 @@ public struct Controller: ~Copyable {
 
     private let recollection: Recollection
     private var hasStarted = false
+    private var hasJudgedStop = false
     private var handledFatals = 0
     private var isResetting = false
     private var trippedAt = Instant.never
@@ -121,7 +122,6 @@ public struct Controller: ~Copyable {
             alarms.find(.lockoutCopiesBad, as: .fatal)
         }
         resets.begin(earlier: lockout.recentResets, now: now)
-        if recollection.wasHeating { alarms.find(.uncleanStop) }
         guard lockout.isLocked else {
             check.start(now: now, events: &events)
             return
@@ -288,7 +288,9 @@ public struct Controller: ~Copyable {
             isTripped: isTripped || !mayJudgeReadBack(), alarms: &alarms,
             events: &events)
         let wasTripped = isTripped
+        let before = check.step
         advanceCheck(answer, &events)
+        if before == .outputs, check.step == .clock { judgeUncleanStop() }
         cutIfFatal(&events)
 
         var verdict = Verdict()
@@ -305,6 +307,14 @@ public struct Controller: ~Copyable {
             verdict.savesRunMarker = wasHeatOn
         }
         return verdict
+    }
+
+    /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let that
+    /// run's lease expire: with heat on that is E402, which ends the check before it gets here.
+    private mutating func judgeUncleanStop() {
+        guard recollection.wasHeating, !hasJudgedStop else { return }
+        hasJudgedStop = true
+        alarms.find(.uncleanStop)
     }
 
     /// The board's answer to a TRIP that was written after `settle`. Until it reads back as tripped

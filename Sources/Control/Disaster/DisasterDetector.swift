@@ -97,8 +97,10 @@ struct DisasterDetector: ~Copyable {
         guard settings.profile == .gas, !job.isHeatOn, signals.flame.isOn,
             signals.flame.freshness.age(now) < settings.heating.flameStale
         else { return }
-        let seconds = Int32(clamped: (now - signals.flame.changedAt).rawValue)
-        let since = now - signals.flame.changedAt
+        // A flame that burnt while it was meant to counts from when it was not: a job that is cut
+        // leaves its flame in sight for a frame or two.
+        let since = now - max(signals.flame.changedAt, job.heatOffAt)
+        let seconds = Int32(clamped: since.rawValue)
         if job.isActive, job.hasBurnt {
             guard now - job.heatOffAt >= settings.heating.flameOut else { return }
             find(
