@@ -103,6 +103,7 @@ let package = Package(
         .testTarget(name: "RelayBoardTests", dependencies: ["RelayBoard", "Units"]),
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "RelayBoard", "Events", "Units"]),
+        .testTarget(name: "LinuxHALTests", dependencies: ["LinuxHAL", "HAL", "Units"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"]),
         .testTarget(
@@ -127,3 +128,16 @@ let package = Package(
         .testTarget(name: "TidyTests"),
     ]
 )
+
+// `make test` sets this. Only for debug builds, where the tests run: whoever installs Busbar makes a
+// release build, perhaps with a newer compiler, and its new warnings must not stop them.
+if Context.environment["BUSBAR_WARNINGS_ARE_ERRORS"] == "1" {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings =
+            (target.swiftSettings ?? [])
+            + [.treatAllWarnings(as: .error, .when(configuration: .debug))]
+        target.cSettings =
+            (target.cSettings ?? [])
+            + [.treatAllWarnings(as: .error, .when(configuration: .debug))]
+    }
+}

@@ -1,3 +1,7 @@
 #ifndef BUSBAR_CLINUXHAL_H
 #define BUSBAR_CLINUXHAL_H
+
+#include "busbar_process.h"
+#include "busbar_rtsan.h"
+
 #endif
