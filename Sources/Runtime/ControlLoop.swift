@@ -1,5 +1,5 @@
 public import Control
-public import Events
+import Events
 public import HAL
 public import Units
 
