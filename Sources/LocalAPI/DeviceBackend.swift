@@ -102,10 +102,9 @@ public struct CommandAudit: Hashable, Sendable {
 }
 
 public struct EventQuery: Hashable, Sendable {
-    /// Only events after this place in the record; nil from the beginning.
-    public var after: Int64?
-    /// Only the newest `limit` events, still oldest first. Otherwise the oldest that match.
-    public var newest: Bool
+    /// Only events after this place in the record, the oldest of them first. Nil: the newest
+    /// `limit` that match, still oldest first.
+    public var after: EventPlace?
     /// Wall clock, milliseconds since 1970-01-01 UTC.
     public var sinceUnixMilliseconds: Int64?
     /// Only the alarm lane.
@@ -116,11 +115,10 @@ public struct EventQuery: Hashable, Sendable {
     public var limit: Int
 
     public init(
-        after: Int64? = nil, newest: Bool = true, sinceUnixMilliseconds: Int64? = nil,
-        alarmsOnly: Bool = false, alarm: AlarmCode? = nil, limit: Int = 100
+        after: EventPlace? = nil, sinceUnixMilliseconds: Int64? = nil, alarmsOnly: Bool = false,
+        alarm: AlarmCode? = nil, limit: Int = 100
     ) {
         self.after = after
-        self.newest = newest
         self.sinceUnixMilliseconds = sinceUnixMilliseconds
         self.alarmsOnly = alarmsOnly
         self.alarm = alarm
@@ -128,13 +126,23 @@ public struct EventQuery: Hashable, Sendable {
     }
 }
 
+/// How far somebody has read: the last number of each lane.
+public struct EventPlace: Hashable, Sendable {
+    public var alarm: Int64
+    public var event: Int64
+
+    public init(alarm: Int64 = 0, event: Int64 = 0) {
+        self.alarm = alarm
+        self.event = event
+    }
+}
+
 public struct EventPage: Sendable {
     public var events: [JSONValue]
-    /// The place of the last one, or of the newest in the record if there is none: the `after` of
-    /// the next query.
-    public var last: Int64
+    /// Where this page ends: the `after` of the next query.
+    public var last: EventPlace
 
-    public init(events: [JSONValue], last: Int64) {
+    public init(events: [JSONValue], last: EventPlace) {
         self.events = events
         self.last = last
     }

@@ -9,13 +9,11 @@ enum RecordMethods {
     ) throws(RPCError) -> JSONValue {
         switch method {
         case .eventsList:
-            let known = ["since_unix_ms", "limit", "after"]
+            let known = ["since_unix_ms", "limit"]
             let parameters = try Parameters(request, of: method, known: known)
             var query = EventQuery(limit: try limit(parameters))
             query.sinceUnixMilliseconds = try parameters.optionalInteger(
                 "since_unix_ms", in: 0...Int64.max)
-            query.after = try parameters.optionalInteger("after", in: 0...Int64.max)
-            query.newest = query.after == nil
             return page(try backend.events(query))
         case .alarmsHistory:
             let known = ["since_unix_ms", "limit", "code"]
@@ -35,7 +33,7 @@ enum RecordMethods {
     }
 
     static func page(_ page: EventPage) -> JSONValue {
-        ["events": .array(page.events), "last": JSONValue(page.last)]
+        ["events": .array(page.events)]
     }
 
     private static func limit(_ parameters: Parameters) throws(RPCError) -> Int {

@@ -23,9 +23,9 @@ extension LocalServer {
             connection.send(RPCReply.result(result, id: request.id), now: now)
         case .eventsTail:
             let parameters = try Parameters(request, of: method, known: ["limit"])
-            let limit = try parameters.optionalInteger("limit", in: 0...Int64(Limits.rows)) ?? 10
+            let limit = try parameters.optionalInteger("limit", in: 1...Int64(Limits.rows)) ?? 10
             let page = try backend.events(EventQuery(limit: Int(limit)))
-            let query = EventQuery(after: page.last, newest: false, limit: Limits.rows)
+            let query = EventQuery(after: page.last, limit: Limits.rows)
             let next = now + Self.tailPeriod
             connection.stream = .events(id: request.id, query: query, next: next)
             connection.send(RPCReply.result(RecordMethods.page(page), id: request.id), now: now)
