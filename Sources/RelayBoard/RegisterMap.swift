@@ -2,20 +2,32 @@
 ///
 /// | Reg  | Name       | Dir | Bytes | Content                                                       |
 /// |------|------------|-----|-------|---------------------------------------------------------------|
-/// | 0x00 | identity   | R   | 8     | magic "BUSB", map version, firmware major, minor, self-test   |
+/// | 0x00 | identity   | R   | 8     | see `BoardIdentity`                                           |
 /// | 0x01 | status     | R   | 16    | see `BoardStatus`                                             |
-/// | 0x02 | control    | W   | 3     | heartbeat number, whole relay mask, proof token               |
-/// | 0x03 | configure  | W   | 4     | profile, lease in ms (little-endian, 16 bits), options        |
+/// | 0x02 | control    | W   | 3     | heartbeat number, whole relay mask, proof token or 0          |
+/// | 0x03 | configure  | W   | 4     | profile, lease in ms (little-endian, 16 bits), 0              |
 /// | 0x04 | arm        | W   | 2     | 0x41 0x52: energising is allowed from the next control write  |
 /// | 0x05 | trip       | W   | 2     | 0x54 0x50: all off, latched until the local reset             |
-/// | 0x06 | counters   | R   | 8     | PEC errors, refused writes, expiries, trips, each 16 bits     |
+/// | 0x06 | counters   | R   | 8     | PEC errors, refused writes, expiries, trips: 16 bits each,    |
+/// |      |            |     |       | little-endian, modulo 65 536                                  |
 ///
-/// Each transfer carries a PEC, over the address bytes too. A block is a byte count and that many
-/// bytes. At most 32 registers: what is not in the table is answered with an empty block and a
-/// write to it is refused.
+/// On the wire a write is `address+W, register, count, bytes, PEC` and a read is `address+W,
+/// register, repeated start, address+R, count, bytes, PEC`. The PEC covers all that stands before
+/// it, address bytes included. Reading a register that is not in the table, or may only be written,
+/// gives a block of 0 bytes; writing one that may only be read is refused.
 ///
-/// A write takes effect at its STOP, whole or not at all. A write that is refused changes nothing,
-/// so a control write with a forbidden mask renews no lease either.
+/// A write takes effect at its STOP, whole or not at all. A damaged write (wrong PEC) is not even
+/// refused: it is counted and leaves no other trace. A refused write changes nothing, and so a
+/// control write with a forbidden mask renews no lease.
+///
+/// There is one exception, because off is always allowed: a control write that asks for fewer
+/// relays than are on now, and for none that is off, drops those relays even if its heartbeat
+/// number is wrong. It is still a refused write: it renews no lease and takes no number. So a host
+/// that has lost count can open a valve's relay but never hold one. A forbidden mask stays refused
+/// whole, since taking away the pump and leaving the heat is not "off".
+///
+/// The last byte of `configure` must be 0. What a site may forgo (the pump of a static tank, a
+/// spark before the valve) depends on its wiring; a host that may be hostile cannot grant it.
 public enum Register: UInt8, Sendable {
     case identity = 0x00
     case status = 0x01
@@ -34,8 +46,19 @@ public enum Register: UInt8, Sendable {
     public static let armKey: (UInt8, UInt8) = (0x41, 0x52)
     public static let tripKey: (UInt8, UInt8) = (0x54, 0x50)
 
-    /// The proof that belongs to heartbeat `number`: a stuck byte is not a proof twice.
-    public static func proof(for number: UInt8) -> UInt8 { number ^ 0xC3 }
+    /// The proof that belongs to heartbeat `number`, so that a stuck byte is not a proof twice
+    /// within 128 heartbeats. Bit 7 is always set: the 0 of a host without proof is never one.
+    public static func proof(for number: UInt8) -> UInt8 { 0x80 | (number ^ 0x43) }
+
+    /// How many bytes a write to this register carries; nil if it may only be read.
+    public var writeLength: UInt8? {
+        switch self {
+        case .control: 3
+        case .configure: 4
+        case .arm, .trip: 2
+        case .identity, .status, .counters: nil
+        }
+    }
 }
 
 /// What the board refuses on its own depends on what hangs on its relays.
@@ -59,8 +82,10 @@ public enum TripCause: UInt8, Sendable {
     case readBack = 5
     /// Too many watchdog resets (P10).
     case watchdog = 6
-    /// The spark was held too long (P6) is no trip: the spark goes off and stays refused.
+    /// A self-test that runs during operation failed (P11). One that fails at boot trips nothing:
+    /// the board then cannot be armed at all.
     case selfTest = 7
+    // A spark held too long (P6) is no trip: the spark goes off and stays refused for its rest.
 }
 
 public enum BoardResetCause: UInt8, Sendable { case powerOn = 0, watchdog = 1, forced = 2 }
@@ -68,17 +93,28 @@ public enum BoardResetCause: UInt8, Sendable { case powerOn = 0, watchdog = 1, f
 /// Why the last refused write was refused.
 public enum WriteRefusal: UInt8, Sendable {
     case none = 0
+    /// No such register, or one that may only be read.
     case unknownRegister = 1
+    /// The byte count is not the register's, or is not how many bytes came.
     case wrongLength = 2
+    /// ARM or TRIP without its key; `configure` with an unknown profile or a last byte other than 0.
     case wrongKey = 3
+    /// Relays were to be energised on a board that is not armed.
     case notArmed = 4
+    /// Relays were to be energised on a tripped board.
     case tripped = 5
+    /// The heartbeat number is not the last accepted one plus 1.
     case repeatedHeartbeat = 6
+    /// P4.
     case forbiddenMask = 7
     case leaseOutOfRange = 8
+    /// P6.
     case sparkResting = 9
+    /// P7.
     case heatResting = 10
+    /// ARM on a tripped board while the local reset does not count.
     case noLocalReset = 11
+    /// ARM on a board that failed a self-test (P11).
     case selfTestFailed = 12
 }
 
@@ -87,18 +123,18 @@ public enum WriteRefusal: UInt8, Sendable {
 /// | Byte  | Content                                                                              |
 /// |-------|--------------------------------------------------------------------------------------|
 /// | 0     | bit 0 armed, 1 lease running, 2 expired latch, 3 tripped latch, 4 read-back mismatch, |
-/// |       | 5 local reset seen, 6 self-test passed, 7 spark allowed                               |
+/// |       | 5 local reset counts, 6 self-test passed, 7 spark and heat have rested               |
 /// | 1     | relays wanted                                                                        |
 /// | 2     | pins read back                                                                       |
-/// | 3     | last accepted heartbeat number                                                       |
+/// | 3     | last accepted heartbeat number; a host that starts continues from it                 |
 /// | 4     | trip cause                                                                           |
 /// | 5     | relays that were on when the lease last ran out or the board tripped                 |
 /// | 6     | cause of the last reset                                                              |
 /// | 7     | boot count, modulo 256                                                               |
-/// | 8–11  | the board's clock, µs, 32 bits, wraps after 71.6 min                                 |
+/// | 8–11  | the board's clock, µs, 32 bits little-endian, wraps after 71.6 min                   |
 /// | 12    | why the last refused write was refused                                               |
 /// | 13    | refused writes, modulo 256                                                           |
-/// | 14–15 | lease in ms                                                                          |
+/// | 14–15 | lease in ms, little-endian                                                           |
 public struct BoardStatus: Hashable, Sendable {
     public static let length = 16
 
@@ -109,6 +145,8 @@ public struct BoardStatus: Hashable, Sendable {
     public var hasMismatch = false
     public var hasLocalReset = false
     public var selfTestPassed = false
+    /// Neither P6 nor P7 would refuse a spark or heat now.
+    public var isRested = false
     public var wanted = RelayMask.none
     public var actual = RelayMask.none
     public var lastHeartbeat: UInt8 = 0
@@ -125,6 +163,13 @@ public struct BoardStatus: Hashable, Sendable {
 }
 
 /// The 8 bytes of the identity register.
+///
+/// | Byte | Content                                              |
+/// |------|------------------------------------------------------|
+/// | 0–3  | magic, little-endian: the letters "BUSB"             |
+/// | 4    | map version                                          |
+/// | 5, 6 | firmware version: major, minor                       |
+/// | 7    | self-test: bit 0 image CRC, 1 RAM, 2 clock; 1 passed |
 public struct BoardIdentity: Hashable, Sendable {
     public static let length = 8
 
