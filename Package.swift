@@ -51,12 +51,14 @@ let package = Package(
         .target(
             name: "Drivers", dependencies: ["Units", "RelayBoard", "Control", "HAL"],
             swiftSettings: checked),
+        .target(name: "CSanitizer"),
         .target(name: "CLinuxHAL"),
         .target(
             name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
             swiftSettings: unsafeByNature),
         .target(
-            name: "Runtime", dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL"],
+            name: "Runtime",
+            dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL", "CSanitizer"],
             swiftSettings: checked),
         .target(
             name: "Simulation",
@@ -131,8 +133,8 @@ let package = Package(
     ]
 )
 
-// `make test` sets this. Only for debug builds, where the tests run: whoever installs Busbar makes a
-// release build, perhaps with a newer compiler, and its new warnings must not stop them.
+// `make test` sets this. Only for debug builds, where the tests run: whoever installs Busbar makes
+// a release build, perhaps with a newer compiler, and its new warnings must not stop them.
 if Context.environment["BUSBAR_WARNINGS_ARE_ERRORS"] == "1" {
     for target in package.targets where target.type != .system {
         target.swiftSettings =

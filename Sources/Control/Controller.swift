@@ -1,24 +1,456 @@
 public import Events
+import RelayBoard
 public import Units
 
-/// The whole controller as one value.
+/// The whole controller as one value: (state, inputs, now) → (outputs, events), in two halves.
+///
+/// `decide` looks at what came in and says what the relay board shall do; `settle` looks at what the
+/// board answered and says whether the permit line may change. The order within is the design (§5):
+///
+///     signals → disaster → interlock → job → cut-off → [board] → read-back → cut-off → alarms
+///
+/// What it may never do: energise anything in the default value of its outputs, ask for an edge of
+/// the permit line after a FATAL, or leave TRIPPED by anything but the button at the site.
+/// After a crash it starts with everything open and the lockout that its record tells.
 public struct Controller: ~Copyable {
+    /// A gap between two ticks from which the tick counts as late (§7.4).
+    public static let lateTick = Milliseconds(250)
+
     public let plan: ControlPlan
+    public internal(set) var lockout: LockoutRecord
 
-    public init(plan: ControlPlan, recollection: Recollection) { self.plan = plan }
+    var tick = Tick(0)
+    var now = Instant.never
+    var signals: Signals
+    var disaster = DisasterDetector()
+    var job: HeatingJob
+    var interlock = PowerInterlock()
+    var link = BoardLink()
+    var check = SelfCheck()
+    var button = ResetButton()
+    var resets = ResetHistory()
+    var alarms = AlarmEngine()
+    var shown = InputsShown()
 
-    public mutating func decide(_ inputs: borrowing Inputs, events: inout EventBuffer) -> Outputs {
-        Outputs()
+    private let recollection: Recollection
+    private var hasStarted = false
+    private var handledFatals = 0
+    private var isResetting = false
+    private var trippedAt = Instant.never
+    private var tripCorrelation = Correlation(0)
+    private var outputs = Outputs()
+    private var commanded = RelayMask.none
+    private var savesLockout = false
+    private var wasHeatOn = false
+    private var bootAtCheck: UInt8 = 0
+    private var lostShown: UInt32 = 0
+
+    /// The inputs of the tick that only the snapshot and the second half need.
+    struct InputsShown {
+        var sense = LineState.notFitted
+        var monostable = LineState.notFitted
+        var button = LineState.notFitted
+        var bus = CANBusState.active
+        var isPermitted = false
     }
 
-    public mutating func settle(_ answer: BoardAnswer, events: inout EventBuffer) -> Verdict {
-        Verdict()
+    /// A controller that has seen nothing yet: all open, and locked if the record says so.
+    ///
+    /// - Parameter recollection: what is known of the time before this start; its default is the
+    ///   worst, so that forgetting to look is not the same as finding nothing.
+    public init(plan: ControlPlan, recollection: Recollection) {
+        self.plan = plan
+        self.recollection = recollection
+        signals = Signals(plan: plan.signals)
+        job = HeatingJob(target: plan.heating.target.rawValue)
+        lockout = LockoutRecord()
     }
 
-    /// The board's answer to a TRIP that was written after `settle`.
+    // MARK: First half
+
+    /// Decides what the relay board shall do in this tick.
+    ///
+    /// Pure. Call once a tick, with instants that never go back, and `settle` after it.
+    public mutating func decide(
+        _ inputs: borrowing Inputs, events: inout EventBuffer
+    ) -> Outputs {
+        let gap = inputs.now - now
+        if hasStarted { tick = tick.next }
+        now = inputs.now
+        events.begin(tick: tick, at: now)
+        alarms.beginTick()
+        handledFatals = 0
+        savesLockout = false
+        show(inputs)
+        if hasStarted { noteGap(gap, &events) } else { begin(&events) }
+
+        signals.step(
+            inputs, plan: plan, jobLimit: job.jobTarget + plan.heating.overTarget.rawValue)
+        noteSignals(&events)
+        take(inputs, &events)
+        disaster.step(
+            signals, job.view(plan), now: now, plan: plan, alarms: &alarms, events: &events)
+        interlock.check(
+            sense: inputs.powerSense, now: now, alarms: &alarms, events: &events)
+        operateButton(inputs.resetButton, &events)
+        runJob(&events)
+        cutIfFatal(&events)
+        interlock.follow(
+            wantsPower: job.wantsPower, sense: inputs.powerSense, now: now, alarms: &alarms,
+            events: &events)
+        cutIfFatal(&events)
+        compose()
+        return outputs
+    }
+
+    private mutating func begin(_ events: inout EventBuffer) {
+        hasStarted = true
+        job.begin(now: now)
+        events.state(.deviceStarted(isClean: !recollection.wasUnclean))
+        switch recollection.lockout {
+        case .clear: break
+        case .locked(let record): lockout = record
+        case .repaired(let record):
+            lockout = record
+            savesLockout = true
+            alarms.find(.lockoutCopyBad, plan)
+        case .unreadable:
+            alarms.find(.lockoutCopiesBad, as: .fatal)
+        }
+        resets.begin(earlier: lockout.recentResets, now: now)
+        if recollection.wasHeating { alarms.find(.uncleanStop, plan) }
+        guard lockout.isLocked else {
+            check.start(now: now, events: &events)
+            return
+        }
+        // Nothing but the site's button clears it: not this start, whatever caused it.
+        alarms.firstOut = lockout.firstOut
+        trippedAt = now
+        tripCorrelation = events.correlation
+        interlock.trip(now: now, events: &events)
+        job.lockOut(lockout[0].code, now: now, events: &events)
+        for index in 0..<Int(lockout.count) { alarms.restore(lockout[index], events: &events) }
+    }
+
+    private mutating func show(_ inputs: borrowing Inputs) {
+        shown.sense = inputs.powerSense
+        shown.monostable = inputs.monostable
+        shown.button = inputs.resetButton
+        shown.bus = inputs.bus
+    }
+
+    private mutating func noteGap(_ gap: Milliseconds, _ events: inout EventBuffer) {
+        guard gap >= Self.lateTick else { return }
+        let missed = UInt32(truncatingIfNeeded: gap.rawValue / plan.tick.rawValue - 1)
+        events.state(.ticksMissed(gap: gap, missed: missed))
+        alarms.find(
+            .tickOverrun, plan, value: Int32(clamped: gap.rawValue),
+            limit: Int32(clamped: Self.lateTick.rawValue))
+    }
+
+    /// Alarms and events that are about the signals themselves.
+    private mutating func noteSignals(_ events: inout EventBuffer) {
+        if let boot = signals.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
+        if signals.adoptedStep { alarms.find(.stepAdopted, plan) }
+        if signals.temperatures.isIncomplete { alarms.find(.channelExcluded, plan) }
+        let silence = now - max(signals.lastFrameAt, job.startOfRun)
+        if shown.bus == .busOff || shown.bus == .down || silence >= Signals.busSilence {
+            alarms.find(
+                .busSilent, plan,
+                value: silence > Milliseconds(86_400_000) ? 0 : Int32(clamped: silence.rawValue))
+        }
+        // Before the sensors were ever seen there is nothing that could have got lost.
+        if check.isDone || check.isWaitingForSensors(now) || isTripped, !signals.stale.isEmpty {
+            alarms.find(
+                .signalStale, plan, value: Int32(clamped: signals.oldestSafety.rawValue),
+                limit: Int32(clamped: plan.heating.hold.rawValue))
+        }
+        if signals.lost.contains(.ambientTemperature), check.isDone {
+            alarms.find(.ambientLost, plan)
+        }
+        guard signals.lost.bits != lostShown, check.isDone else { return }
+        stateChanges(&events)
+    }
+
+    private mutating func stateChanges(_ events: inout EventBuffer) {
+        var changed = signals.lost.bits ^ lostShown
+        while let signal = SignalSet.first(in: changed) {
+            changed &= changed &- 1
+            if signals.lost.contains(signal) {
+                events.state(.signalLost(signal, quality(of: signal)))
+            } else {
+                events.state(.signalRegained(signal))
+            }
+        }
+        lostShown = signals.lost.bits
+    }
+
+    private mutating func take(_ inputs: borrowing Inputs, _ events: inout EventBuffer) {
+        for index in 0..<inputs.commands.count {
+            carryOut(inputs.commands[index], &events)
+        }
+        if inputs.shell.rawValue != 0 { noteShell(inputs.shell) }
+    }
+
+    private mutating func noteShell(_ shell: ShellConditions) {
+        if shell.contains(.journalUnwritable) { alarms.find(.journalUnwritable, plan) }
+        if shell.contains(.eventsLost) { alarms.find(.eventsLost, plan) }
+        if shell.contains(.notRealTime) { alarms.find(.notRealTime, plan) }
+        if shell.contains(.peerRefused) { alarms.find(.peerRefused, plan) }
+        if shell.contains(.configurationRejected) { alarms.find(.configurationRejected, plan) }
+    }
+
+    private mutating func runJob(_ events: inout EventBuffer) {
+        let context = jobContext()
+        if alarms.fatalCount > 0 {
+            if let code = job.fatalInThisTick(signals, context, plan: plan) {
+                alarms.find(code, as: .fatal)
+            }
+            return
+        }
+        guard !isTripped else { return }
+        if job.hasPendingDemand, job.state == .standby, interlock.state == .open,
+            check.isStale(now)
+        {
+            signals.mark()
+            check.start(now: now, events: &events)
+        }
+        job.step(&signals, context, plan: plan, alarms: &alarms, events: &events)
+    }
+
+    var isTripped: Bool { interlock.state == .tripped }
+
+    func jobContext() -> HeatingJob.Context {
+        HeatingJob.Context(
+            now: now, refusal: refusal(), isSelfChecking: !check.isDone,
+            isPowerOpen: interlock.state == .open, isPowerProven: interlock.state == .closed)
+    }
+
+    /// Why a demand would be refused now. The order is that of how much it matters.
+    func refusal() -> HeatingRefusal? {
+        if isTripped { return .fatalAlarm }
+        if check.step == .failed { return .selfCheckFailed }
+        if !alarms.errors.isEmpty || link.failures >= BoardLink.failuresMaximum {
+            return .errorAlarm
+        }
+        if alarms.active.contains(.flameInStandby) { return .flameInStandby }
+        if plan.signals.has(.gasReady), !signals.gasReady.isOn { return .gasSensorNotReady }
+        if signals.temperatures.disagrees { return .sensorsDisagree }
+        if signals.temperatures.isOverJob { return .alreadyHot }
+        return nil
+    }
+
+    private mutating func compose() {
+        outputs = Outputs()
+        outputs.readsIdentity = check.wantsIdentity
+        if isTripped, !isResetting {
+            outputs.trips = !(link.isAnswering && link.status.isTripped)
+            link.prepare(&outputs, isLeased: false, plan: plan)
+            return
+        }
+        if !isTripped {
+            outputs.relays = job.relays.union(interlock.holdsK1 ? .power : .none)
+            outputs.carriesProof = carriesProof()
+            outputs.dropsPermit = !(interlock.permits || check.wantsEdge)
+        } else {
+            outputs.dropsPermit = !check.wantsEdge
+        }
+        link.prepare(&outputs, isLeased: check.wantsLease, plan: plan)
+    }
+
+    /// P5: what proves that the heat is wanted by somebody who can see it.
+    private func carriesProof() -> Bool {
+        guard job.isHeatOn else { return false }
+        switch plan.profile {
+        case .gas:
+            return signals.flame.isOn
+                && signals.flame.freshness.age(now) < plan.heating.flameStale
+        case .electric, .external:
+            return signals.temperatures.isValid
+        }
+    }
+
+    // MARK: Second half
+
+    /// Looks at the board's answer to `decide`'s outputs and ends the tick.
+    public mutating func settle(
+        _ answer: BoardAnswer, events: inout EventBuffer
+    ) -> Verdict {
+        link.take(
+            answer, outputs: outputs, isPowerClosed: interlock.isPowerClosed,
+            isTripped: isTripped || !mayJudgeReadBack, plan: plan, alarms: &alarms,
+            events: &events)
+        let wasTripped = isTripped
+        advanceCheck(answer, &events)
+        cutIfFatal(&events)
+
+        var verdict = Verdict()
+        verdict.tripsNow = isTripped && !wasTripped
+        if !isTripped || isResetting, !verdict.tripsNow, interlock.permits || check.wantsEdge {
+            verdict.permit = .edge
+        }
+        shown.isPermitted = verdict.permit == .edge
+        noteRelays(&events)
+        alarms.step(now: now, plan: plan.alarms, events: &events)
+        verdict.savesLockout = savesLockout
+        if wasHeatOn != job.isHeatOn {
+            wasHeatOn = job.isHeatOn
+            verdict.savesRunMarker = wasHeatOn
+        }
+        return verdict
+    }
+
+    /// The board's answer to a TRIP that was written after `settle`. Until it reads back as tripped
+    /// the TRIP is repeated each tick, so there is nothing to remember.
     public mutating func noteTrip(_ transfer: BoardAnswer.Transfer) {}
 
-    public var lockout: LockoutRecord { LockoutRecord() }
+    /// While the check has not yet seen all outputs off, what a killed run left on may still be
+    /// falling; the check itself judges it.
+    private var mayJudgeReadBack: Bool {
+        switch check.step {
+        case .waiting, .identity, .outputs: link.status.isTripped
+        case .clock, .lease, .permit, .sensors, .done, .failed: true
+        }
+    }
 
-    public func snapshot() -> Snapshot { Snapshot() }
+    private mutating func noteRelays(_ events: inout EventBuffer) {
+        guard outputs.relays != commanded else { return }
+        events.state(
+            .relaysCommanded(from: commanded.rawValue, to: outputs.relays.rawValue))
+        commanded = outputs.relays
+        if link.isAnswering, link.status.actual == commanded {
+            events.state(.relaysConfirmed(mask: commanded.rawValue))
+        }
+    }
+
+    private mutating func advanceCheck(_ answer: BoardAnswer, _ events: inout EventBuffer) {
+        recheckAfterRestart(&events)
+        let failure = check.advance(
+            SelfCheck.Findings(
+                now: now, answer: answer, wasLeased: outputs.heartbeat != nil,
+                wasEdge: check.wantsEdge && !outputs.dropsPermit, sense: shown.sense,
+                monostable: shown.monostable, areSensorsProven: areSensorsProven),
+            plan: plan, events: &events)
+        if let failure { fail(failure, &events) }
+        if check.isDone { bootAtCheck = link.status.bootCount }
+        if isResetting, check.isDone { finishReset(&events) }
+    }
+
+    /// A board that restarted while everything was open did no harm, but is checked anew.
+    private mutating func recheckAfterRestart(_ events: inout EventBuffer) {
+        guard check.isDone, !isTripped, interlock.state == .open, !job.isActive,
+            link.hasRestarted(since: bootAtCheck)
+        else { return }
+        check.start(now: now, events: &events)
+    }
+
+    private var areSensorsProven: Bool {
+        let isFlameOff = plan.profile != .gas || signals.flame.isOff
+        let isGasReady = !plan.signals.has(.gasReady) || signals.gasReady.isOn
+        return signals.isProven(plan.signals) && isFlameOff && isGasReady
+    }
+
+    private mutating func fail(_ failure: SelfCheck.Failure, _ events: inout EventBuffer) {
+        switch failure {
+        case .selfCheck: alarms.find(.selfCheckFailed, as: .fatal)
+        case .readBack:
+            alarms.find(
+                .readBackMismatch, value: Int32(link.status.actual.rawValue), as: .fatal)
+        case .sense: alarms.find(.powerContact, as: .fatal)
+        case .arm:
+            if isResetting {
+                isResetting = false
+                refuseReset(.boardRefused, &events)
+                return
+            }
+            alarms.find(.selfCheckFailed, value: 6, as: .fatal)
+        }
+        isResetting = false
+    }
+
+    // MARK: Cut-off
+
+    /// Carries out every FATAL found so far in this tick. May only open.
+    private mutating func cutIfFatal(_ events: inout EventBuffer) {
+        while handledFatals < alarms.fatalCount {
+            let code = alarms.fatal(handledFatals)
+            handledFatals += 1
+            if !isTripped { cut(code, &events) } else { events.correlation = tripCorrelation }
+            if lockout.contains(code) { continue }
+            let view = alarms.views[Int(code.rawValue)]
+            lockout.append(
+                LockoutRecord.Entry(
+                    code: code, tick: tick, at: now, value: view.value, limit: view.limit))
+            noteLockoutChange()
+        }
+    }
+
+    private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {
+        lockout.stateAtTrip = job.state
+        trippedAt = now
+        tripCorrelation = events.correlation
+        alarms.firstOut = code
+        isResetting = false
+        interlock.trip(now: now, events: &events)
+        job.lockOut(code, now: now, events: &events)
+        events.state(.powerCut(code))
+        check.stop(now: now, events: &events)
+        outputs.relays = .none
+    }
+
+    private mutating func noteLockoutChange() {
+        lockout.sequence &+= 1
+        lockout.recentResets = resets.count(now)
+        savesLockout = true
+    }
+
+    // MARK: Reset
+
+    private mutating func operateButton(_ line: LineState, _ events: inout EventBuffer) {
+        let press = button.step(line, now: now)
+        if button.isStuck { alarms.find(.buttonStuck, plan) }
+        guard let press, isTripped, !isResetting else { return }
+        if let refusal = resetRefusal(press) {
+            refuseReset(refusal, &events)
+            return
+        }
+        // Accepted: from here the self-check decides, and the board, by its own sight of the button.
+        isResetting = true
+        events.state(.resetAccepted)
+        signals.mark()
+        check.start(now: now, events: &events)
+    }
+
+    private func resetRefusal(_ press: ResetButton.Press) -> ResetRefusal? {
+        if press.length < ResetButton.pressMinimum { return .pressTooShort }
+        if press.length > ResetButton.pressMaximum { return .pressTooLong }
+        if press.began - trippedAt < Milliseconds(30_000) { return .tooSoon }
+        if resets.count(now) >= UInt8(ResetHistory.maximum) { return .tooMany }
+        if shown.sense == .active { return .powerStillPresent }
+        for index in 0..<Int(lockout.count) where holds(lockout[index].code) {
+            return .conditionHolds
+        }
+        return nil
+    }
+
+    mutating func refuseReset(_ reason: ResetRefusal, _ events: inout EventBuffer) {
+        events.state(.resetRefused(reason))
+        if reason == .tooMany {
+            alarms.find(.tooManyResets, plan, value: Int32(resets.count(now)), limit: 5)
+        } else {
+            alarms.find(.resetRefused, plan, value: Int32(reason.rawValue))
+        }
+    }
+
+    private mutating func finishReset(_ events: inout EventBuffer) {
+        isResetting = false
+        events.correlation = tripCorrelation
+        resets.note(now)
+        lockout.clear()
+        noteLockoutChange()
+        alarms.firstOut = nil
+        alarms.resetFatals(events: &events)
+        interlock.release(now: now, events: &events)
+        job.resetLockout(now: now, events: &events)
+    }
 }

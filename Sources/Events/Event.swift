@@ -29,7 +29,7 @@ public struct AlarmTransition: Hashable, Sendable {
     public var change: AlarmChange
     /// The state after the change.
     public var state: AlarmState
-    /// What was measured, in the unit of the rule that raised it; 0 where there is nothing to measure.
+    /// What was measured, in the unit of the rule that raised it; 0 where nothing is measured.
     public var value: Int32
     /// What it was compared with.
     public var limit: Int32

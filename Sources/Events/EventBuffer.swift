@@ -1,4 +1,4 @@
-import Units
+public import Units
 
 /// The events of one tick, in order. Fixed capacity, so a tick never allocates.
 public struct EventBuffer: ~Copyable {
@@ -11,6 +11,12 @@ public struct EventBuffer: ~Copyable {
     /// Events that did not fit. Reporting may never stop a cut-off, so a full buffer counts and
     /// drops what comes last; the shell turns the count into an event and an alarm.
     public private(set) var lost: UInt32 = 0
+
+    /// What all facts of this tick have in common; set by the controller when a tick begins.
+    public private(set) var tick = Tick(0)
+    public private(set) var at = Instant(0)
+    /// The cause that facts inherit: this tick, or the trip whose consequences they are.
+    public var correlation = Correlation(0)
 
     public init() {
         slots = InlineArray(
@@ -25,6 +31,19 @@ public struct EventBuffer: ~Copyable {
         }
         slots[count] = event
         count += 1
+    }
+
+    /// Begins a tick: empty, with a new cause.
+    public mutating func begin(tick: Tick, at: Instant) {
+        removeAll()
+        self.tick = tick
+        self.at = at
+        correlation = Correlation(tick: tick, place: 0)
+    }
+
+    /// Adds `fact` with what this tick's facts have in common.
+    public mutating func state(_ fact: Fact) {
+        append(Event(fact, tick: tick, at: at, correlation: correlation))
     }
 
     public mutating func removeAll() {

@@ -57,6 +57,8 @@ public enum HeatingOutcome: UInt8, Sendable {
 public enum HeatingRefusal: UInt8, Sendable {
     case fatalAlarm, errorAlarm, flameInStandby, gasSensorNotReady, sensorsDisagree
     case selfCheckRunning, selfCheckFailed, jobRunning
+    /// The water is already above the limit that would trip a running job.
+    case alreadyHot
 }
 
 public enum InterlockState: UInt8, Sendable { case open, closing, closed, opening, tripped }

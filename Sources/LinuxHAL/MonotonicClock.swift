@@ -5,8 +5,8 @@ public import Units
 
 /// The kernel's clocks.
 ///
-/// Rules run on CLOCK_MONOTONIC, which nobody can set. Its origin is the boot, so an `Instant` means
-/// nothing after a restart. Wall time is for records only.
+/// Rules run on CLOCK_MONOTONIC, which nobody can set. Its origin is the boot, so an `Instant`
+/// means nothing after a restart. Wall time is for records only.
 public struct MonotonicClock: Clock {
     /// Whether the wall clock was synchronised at any time in this run: a clock that was right and
     /// lost its source is better than one that never was (a Raspberry Pi has no battery clock).
@@ -25,7 +25,7 @@ public struct MonotonicClock: Clock {
         return WallTime(milliseconds: milliseconds, quality: quality())
     }
 
-    /// Sleeps until `instant` has come; returns at once when it has. A signal does not cut it short.
+    /// Sleeps until `instant` has come; returns at once when it has. A signal does not shorten it.
     /// The only sleep in Busbar: everything else is told the time.
     public func sleep(until instant: Instant) {
         var deadline = timespec(

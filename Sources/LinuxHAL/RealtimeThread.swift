@@ -9,12 +9,12 @@ public struct RealtimeThread: ~Copyable {
     /// would have to be touched, and held in memory, for nothing.
     public static let stackBytes = 512 * 1024
 
-    /// Above the kernel's threaded interrupt handlers (50), which may wait for us rather than we for
-    /// them; below 99, which belongs to the kernel's own watchdog and migration threads. Chosen.
+    /// Above the kernel's threaded interrupt handlers (50), so that a busy network does not delay a
+    /// tick; below 99, which belongs to the kernel's own watchdog and migration threads. Chosen.
     public static let priorityOfLoop: Int32 = 80
 
-    /// Why the thread runs at ordinary priority, or nil when it got what it asked for. The loop works
-    /// either way; it only may be late under load, so this becomes a WARNING and not a refusal.
+    /// Why the thread runs at ordinary priority, or nil when it got what it asked for. The loop
+    /// works either way; it may be late under load, so this becomes a WARNING and no more.
     public let refusal: SystemError?
 
     private let handle: pthread_t

@@ -37,7 +37,7 @@ public enum Register: UInt8, Sendable {
     case trip = 0x05
     case counters = 0x06
 
-    /// The seven-bit address of the board. 0x43 is free on a Pi's bus 1 (chosen by the site's owner).
+    /// The seven-bit address. 0x43 is free on a Pi's bus 1 (chosen by the site's owner).
     public static let address: UInt8 = 0x43
     /// "BUSB", so that another device at this address is not taken for a relay board.
     public static let magic: UInt32 = 0x4253_5542

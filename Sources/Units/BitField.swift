@@ -11,7 +11,7 @@
     public let isSigned: Bool
     /// In bits, 1 to 64.
     public let length: UInt8
-    /// From the least significant bit of the payload (Intel) or of its byte-swapped form (Motorola).
+    /// From the least significant bit of the payload (Intel) or its byte-swapped form (Motorola).
     @usableFromInline let shift: UInt8
 
     /// - Returns: nil if the field does not lie wholly within 64 bits.

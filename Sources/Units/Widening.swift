@@ -1,7 +1,7 @@
 // Conversions to and from 64 bits that the Embedded gate accepts on the Pico's 32-bit processor.
 //
 // The standard library's own initialisers go through `words` there, which names an allocating type
-// (found with Swift 6.3.1 for armv6m: "cannot use allocating type '_ContiguousArrayStorage<UInt>'").
+// (Swift 6.3.1 for armv6m says: "cannot use allocating type '_ContiguousArrayStorage<UInt>'").
 // These compile to the same instructions and may be used in the core on every target.
 
 extension UInt64 {

@@ -103,9 +103,10 @@ public struct TransactionFact: Hashable, Sendable {
     public var kind: String
     /// The number that the controller gave to the job.
     public var job: UInt32
-    public var counters: [TransactionCounter]
+    /// The counters as a JSON object, as `TransactionCounter.object(of:)` makes it.
+    public var counters: [UInt8]
 
-    public init(id: Int64, kind: String, job: UInt32, counters: [TransactionCounter]) {
+    public init(id: Int64, kind: String, job: UInt32, counters: [UInt8]) {
         self.id = id
         self.kind = kind
         self.job = job
@@ -244,7 +245,7 @@ extension JournalFact {
     private static func append(_ fact: TransactionFact, to members: inout JSONMembers) {
         members.add("kind", fact.kind)
         members.add("job", fact.job)
-        members.add("counters", json: TransactionCounter.object(of: fact.counters))
+        members.add("counters", json: fact.counters)
     }
 }
 

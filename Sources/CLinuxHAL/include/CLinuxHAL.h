@@ -2,6 +2,5 @@
 #define BUSBAR_CLINUXHAL_H
 
 #include "busbar_process.h"
-#include "busbar_rtsan.h"
 
 #endif

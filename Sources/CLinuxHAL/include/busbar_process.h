@@ -14,8 +14,8 @@
 int busbar_thread_start(pthread_t *thread, const char *name, size_t stack_bytes, int fifo_priority,
                         void (*body)(void *context), void *context);
 
-// Raises a limit of this process towards `wanted` as far as it may, never lowers it, and returns what
-// it is then; 0 when it cannot even be read. UINT64_MAX is "no limit".
+// Raises a limit of this process towards `wanted` as far as it may, never lowers it, and returns
+// what it is then; 0 when it cannot even be read. UINT64_MAX is "no limit".
 uint64_t busbar_raise_locked_memory_limit(uint64_t wanted);  // bytes
 uint64_t busbar_raise_descriptor_limit(uint64_t wanted);     // open files and sockets
 

@@ -53,6 +53,8 @@ public enum Condition: UInt8, Sendable {
     case targetReached
     /// The no-rise window of §7.2 has run out.
     case noRise
+    /// The heat has been off for `postcircMs`, and the pump has carried its rest away.
+    case postcirculated
     /// The external burner control says that it has locked out.
     case burnerLockout
     /// The external burner has not reported that it burns.
@@ -63,7 +65,8 @@ public enum Condition: UInt8, Sendable {
 public enum Action: Hashable, Sendable {
     case next
     case go(UInt8)
-    /// Heat off, then out through close and circulate if heat was on in this job, and the code as ERROR.
+    /// Heat off, then out through close and circulate if heat was on in this job; the code is an
+    /// ERROR.
     case fail(AlarmCode)
     /// Back to standby at once, and the code as what it is in the table.
     case abandon(AlarmCode)

@@ -6,7 +6,7 @@ public import Units
 /// Written out here because it is one `sendto`; libsystemd would bring its own libraries into the
 /// process. No call waits: a message that the manager has no room for is lost and the call says so.
 /// A lost watchdog message is followed by the next one long before the manager's patience ends.
-public struct ServiceManager: ~Copyable {
+public struct SystemdNotifier: ~Copyable {
     /// How long the manager waits between two `alive()` before it kills the service; nil when the
     /// unit sets no WatchdogSec, or set it for another process.
     public let watchdogLimit: Milliseconds?
@@ -19,14 +19,14 @@ public struct ServiceManager: ~Copyable {
     ///
     /// - Returns: nil when no manager asked to be told, as in a terminal.
     /// - Throws: when one did and cannot be reached: the service would be killed for being silent.
-    public static func fromEnvironment() throws(SystemError) -> ServiceManager? {
+    public static func fromEnvironment() throws(SystemError) -> SystemdNotifier? {
         guard let path = variable("NOTIFY_SOCKET") else { return nil }
         var limit: Milliseconds?
         if let text = variable("WATCHDOG_USEC"), let microseconds = Int64(text) {
             let isForUs = variable("WATCHDOG_PID").map { $0 == String(getpid()) } ?? true
             if isForUs { limit = Milliseconds(microseconds / 1_000) }
         }
-        return try ServiceManager(path: path, watchdogLimit: limit)
+        return try SystemdNotifier(path: path, watchdogLimit: limit)
     }
 
     /// - Parameter path: absolute, or `@` and a name in the abstract name space.

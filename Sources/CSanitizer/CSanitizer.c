@@ -1,4 +1,4 @@
-#include "busbar_rtsan.h"
+#include "CSanitizer.h"
 
 #include <stdio.h>
 
@@ -10,14 +10,14 @@ extern void __rtsan_realtime_exit(void) __attribute__((weak));
 // Counted only under the sanitizer, where one thread runs the loop.
 static unsigned long entries;
 
-void busbar_rtsan_enter(void) {
+void busbar_region_enter(void) {
     if (__rtsan_realtime_enter == NULL) return;
     if (entries == 0) __rtsan_ensure_initialized();
     entries += 1;
     __rtsan_realtime_enter();
 }
 
-void busbar_rtsan_exit(void) {
+void busbar_region_exit(void) {
     if (__rtsan_realtime_exit != NULL) __rtsan_realtime_exit();
 }
 

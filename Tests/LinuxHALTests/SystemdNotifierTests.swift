@@ -34,8 +34,8 @@ private struct Receiver: ~Copyable {
     }
 }
 
-@Suite("Service manager")
-struct ServiceManagerTests {
+@Suite("systemd notifier")
+struct SystemdNotifierTests {
     static let paths = [
         "@busbar-test-\(getpid())",
         "/tmp/busbar-notify-\(getpid()).socket",
@@ -45,11 +45,11 @@ struct ServiceManagerTests {
     func tellsEachState(path: String) throws {
         defer { unlink(path) }
         let receiver = Receiver(path: path)
-        let manager = try ServiceManager(path: path, watchdogLimit: nil)
+        let notifier = try SystemdNotifier(path: path, watchdogLimit: nil)
 
         let taken = [
-            manager.ready(), manager.alive(), manager.status("heating, 41.2 °C"),
-            manager.stopping(),
+            notifier.ready(), notifier.alive(), notifier.status("heating, 41.2 °C"),
+            notifier.stopping(),
         ]
         #expect(taken == [true, true, true, true])
         #expect(receiver.next() == "READY=1")
@@ -61,8 +61,8 @@ struct ServiceManagerTests {
 
     @Test("says so, and does not wait, when nobody listens")
     func nobodyListens() throws {
-        let manager = try ServiceManager(path: "/tmp/busbar-nobody", watchdogLimit: nil)
-        let taken = manager.alive()
+        let notifier = try SystemdNotifier(path: "/tmp/busbar-nobody", watchdogLimit: nil)
+        let taken = notifier.alive()
         #expect(!taken)
     }
 
@@ -70,9 +70,9 @@ struct ServiceManagerTests {
     func managerStoppedReading() throws {
         let path = "@busbar-full-\(getpid())"
         let receiver = Receiver(path: path)
-        let manager = try ServiceManager(path: path, watchdogLimit: nil)
+        let notifier = try SystemdNotifier(path: path, watchdogLimit: nil)
         var refused = 0
-        for _ in 0..<10_000 where !manager.alive() { refused += 1 }
+        for _ in 0..<10_000 where !notifier.alive() { refused += 1 }
         #expect(refused > 0)
         #expect(receiver.next() == "WATCHDOG=1")
     }
@@ -82,7 +82,7 @@ struct ServiceManagerTests {
         arguments: ["", "relative", "vsock:2:9999", "/" + String(repeating: "x", count: 107)])
     func refusesPath(path: String) {
         let error = #expect(throws: SystemError.self) {
-            _ = try ServiceManager(path: path, watchdogLimit: nil)
+            _ = try SystemdNotifier(path: path, watchdogLimit: nil)
         }
         #expect(
             error?.description == """
@@ -96,8 +96,8 @@ struct ServiceManagerTests {
         let path = "/tmp/" + String(repeating: "x", count: 102)
         defer { unlink(path) }
         let receiver = Receiver(path: path)
-        let manager = try ServiceManager(path: path, watchdogLimit: nil)
-        #expect(manager.ready() == true)
+        let notifier = try SystemdNotifier(path: path, watchdogLimit: nil)
+        #expect(notifier.ready() == true)
         #expect(receiver.next() == "READY=1")
     }
 }

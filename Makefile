@@ -1,0 +1,28 @@
+# Busbar's front door. Each target installs what is missing, builds what it needs, and runs.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench gate lint
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+
+demo: ## watch a heater heat, a gas leak cut its power, and the lock-out survive a kill -9
+	@.ci/install-dependencies
+	@.ci/demo
+
+test: ## run every check and every test (about ten minutes on two cores, the first time)
+	@.ci/install-dependencies
+	@.ci/test
+
+bench: ## print what a tick, the binary and an idle daemon cost, beside their limits
+	@.ci/install-dependencies bench
+	@.ci/bench
+
+gate: ## prove that the core needs no heap, by compiling it where there is none
+	@.ci/install-dependencies
+	@.ci/embedded-gate
+	@.ci/embedded-gate --prove-it-bites
+
+lint: ## check the layout of every Swift file (to repair it: swift format -i -p -r .)
+	@.ci/install-dependencies
+	@.ci/lint

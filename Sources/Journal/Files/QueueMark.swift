@@ -1,0 +1,52 @@
+import Wire
+
+/// What is remembered outside of the database, so that a database put back from an old copy is
+/// found out: without it, numbers would be used a second time for other events.
+struct QueueMark: Equatable {
+    static let name = "queue-mark"
+
+    var epoch: Identifier128
+    /// By lane: every number up to here may have been used.
+    var reservedTo: [Int64]
+
+    /// The mark that is there; nil if there is none, or none that can be read. A mark that is lost
+    /// weakens the check and costs nothing else, so it is made anew.
+    static func read(in directory: String) -> QueueMark? {
+        guard case .bytes(let bytes) = StateFile(name, in: directory).read(limit: 256)
+        else { return nil }
+        return QueueMark(text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    func write(in directory: String) throws(JournalError) {
+        try StateFile(Self.name, in: directory).replace(with: Array(text.utf8))
+    }
+
+    /// "busbar queue mark 1 <epoch> <alarm> <event> <telemetry> <check>", one line.
+    private var text: String {
+        let fields = ([epoch.text] + reservedTo.map(String.init)).joined(separator: " ")
+        return "busbar queue mark 1 \(fields) \(Self.check(fields))\n"
+    }
+
+    private init?(text: String) {
+        let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
+        guard words.count == 9, words[0..<4] == ["busbar", "queue", "mark", "1"],
+            let epoch = Identifier128(text: String(words[4])),
+            String(words[8]) == Self.check(words[4..<8].joined(separator: " "))
+        else { return nil }
+        self.epoch = epoch
+        reservedTo = words[5..<8].compactMap { Int64($0) }
+        guard reservedTo.count == Lane.allCases.count else { return nil }
+    }
+
+    init(epoch: Identifier128, reservedTo: [Int64]) {
+        self.epoch = epoch
+        self.reservedTo = reservedTo
+    }
+
+    /// FNV-1a, 64 bits: against damage by chance, not against intent.
+    private static func check(_ fields: String) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in fields.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return String(hash, radix: 16)
+    }
+}

@@ -1,0 +1,129 @@
+import Units
+import Wire
+
+// How what waits becomes durable, and what happens when it does not.
+
+extension Journal {
+    typealias Extra = (Store, inout Batch) throws(JournalError) -> Void
+
+    func commitIfDue(now: Instant) throws(JournalError) {
+        guard now >= nextAttempt else { return }
+        let waited = firstPendingAt.map { now - $0 } ?? .zero
+        let imageWaited = firstImageAt.map { now - $0 } ?? .zero
+        guard
+            isUrgent || pending.count >= Self.groupSize || waited >= Self.groupDelay
+                || imageWaited >= Self.stateDelay || isLockoutRowDue || databaseFailure != nil
+        else { return }
+        try attempt(now: now, extra: nil)
+    }
+
+    /// Commits everything that waits, and `extra` with it.
+    func attempt(now: Instant, extra: Extra?) throws(JournalError) {
+        do {
+            if store == nil { try openStore(now: now) }
+            try commitAll(extra: extra)
+        } catch {
+            guard error.isDamage, now >= nextQuarantine else { throw failed(error, now: now) }
+            // The file was sound when it was opened: a card that fails while we run.
+            do {
+                nextQuarantine = now + Self.quarantineDelay
+                store = nil
+                try quarantine(reason: error.description)
+                try openStore(now: now)
+                try commitAll(extra: extra)
+            } catch { throw failed(error, now: now) }
+        }
+        databaseFailure = nil
+        nextAttempt = .never
+    }
+
+    private func failed(_ error: JournalError, now: Instant) -> JournalError {
+        databaseFailure = error
+        nextAttempt = now + Self.retryDelay
+        // A connection that was opened while the disk was full or read-only may stay so.
+        if error.isReadOnly { store = nil }
+        return error
+    }
+
+    private func commitAll(extra: Extra?) throws(JournalError) {
+        guard let store else { preconditionFailure("opened by attempt") }
+        try reserve(in: store)
+        var batch = Batch(
+            store: store, run: runNumber, counters: counters, transactions: transactions)
+        let stamp = latestStamp
+        do {
+            try store.transact { (store) throws(JournalError) in
+                try self.declareDoubtful(in: store)
+                if !unreported.isEmpty { try batch.add(.queueLost(unreported), stamp: stamp) }
+                for waiting in pending {
+                    switch waiting {
+                    case .row(let row): try batch.add(row)
+                    case .transaction(let change): try batch.add(change)
+                    }
+                }
+                for (key, entry) in image { try store.set(state: key, to: entry) }
+                if isLockoutRowDue, let lockout { try store.set(lockout: lockout.bytes) }
+                try batch.hold(.event, to: configuration.eventQuota, stamp: stamp)
+                try batch.hold(.telemetry, to: configuration.telemetryQuota, stamp: stamp)
+                try extra?(store, &batch)
+            }
+        } catch {
+            if error.isInDoubt { burn(upTo: batch.counters) }
+            throw error.error
+        }
+        counters = batch.counters
+        transactions = batch.transactions
+        pending.removeAll(keepingCapacity: true)
+        firstPendingAt = nil
+        isUrgent = false
+        unreported = LostCounts()
+        doubtful.removeAll()
+        image.removeAll()
+        firstImageAt = nil
+        isLockoutRowDue = false
+    }
+
+    /// Makes sure that every lane has numbers for all that waits: a commit of its own raises the
+    /// block, and the mark outside of the database follows, before any number of it is used.
+    private func reserve(in store: Store) throws(JournalError) {
+        // Alarm: queue.lost and two queue.dropped. Event: what `extra` may add.
+        var needed: [Int64] = [3, 1, 0]
+        for waiting in pending { needed[Int(waiting.lane.rawValue)] += 1 }
+        var raised = counters
+        for index in raised.indices {
+            while raised[index].next + needed[index] > raised[index].reservedTo + 1 {
+                raised[index].reservedTo += Self.blockSize
+            }
+        }
+        let isRaised = raised.indices.contains {
+            raised[$0].reservedTo != counters[$0].reservedTo
+        }
+        guard isRaised else { return }
+        do {
+            try store.transact { (store) throws(JournalError) in
+                for lane in Lane.allCases {
+                    try store.set(raised[Int(lane.rawValue)], of: lane, isFarewell: false)
+                }
+            }
+        } catch { throw error.error }
+        counters = raised
+        isQueueMarkDue = true
+        // A mark that lags behind weakens the check for old copies and breaks nothing: a failure
+        // is in `fileFailure`, and `service` tries again.
+        try? serviceFiles()
+    }
+
+    /// Gives up the numbers of a commit that may or may not have reached the disk.
+    private func burn(upTo used: [LaneCounter]) {
+        for lane in Lane.allCases {
+            let index = Int(lane.rawValue)
+            guard used[index].next > counters[index].next else { continue }
+            doubtful.append((lane, counters[index].next...(used[index].next - 1)))
+            counters[index].next = used[index].next
+        }
+    }
+
+    private func declareDoubtful(in store: Store) throws(JournalError) {
+        for (lane, range) in doubtful { try store.declareGap(.skipped, in: lane, range) }
+    }
+}

@@ -1,0 +1,185 @@
+import Control
+import Units
+import Wire
+
+// The start: what was, what is damaged, and where the numbers go on.
+
+extension Journal {
+    /// Finds out what the last run left, and begins this one. Never fails; see `databaseFailure`.
+    func begin(now: Instant) {
+        do {
+            try directory.make()
+        } catch { databaseFailure = error }
+        let hasRunBefore = directory.hasRunBefore
+        let fileCopy = lockoutFile.read()
+        recall(markerFile.read(), hasRunBefore: hasRunBefore)
+        if !hasRunBefore {
+            // Before the database is there, so that a power cut in between leaves one good copy.
+            lockout = LockoutRecord()
+            isLockoutFileDue = true
+            try? serviceFiles()
+        }
+        do {
+            try openStore(now: now)
+        } catch {
+            databaseFailure = error
+            nextAttempt = now + Self.retryDelay
+        }
+        let reconciliation = LockoutReconciliation(
+            copyA: databaseCopy(hasRunBefore: hasRunBefore), copyB: fileCopy,
+            hasRunBefore: hasRunBefore)
+        recollection.lockout = reconciliation.lockout
+        switch reconciliation.lockout {
+        case .locked(let record), .repaired(let record): lockout = record
+        case .clear: if case .good(let record) = fileCopy { lockout = record }
+        // What is damaged stays damaged until the controller has a record of its own: a start that
+        // ends here must find the same at the next.
+        case .unreadable: lockout = nil
+        }
+        if let record = reconciliation.rewrite {
+            lockout = record
+            if hasRunBefore { isLockoutFileDue = !fileCopy.holds(record) }
+            isLockoutRowDue = true
+        }
+        marker = .running
+        isMarkerDue = true
+        isUrgent = true
+        // Failures are in `databaseFailure` and `fileFailure`; the start goes on without.
+        try? serviceFiles()
+        try? commitIfDue(now: now)
+    }
+
+    private func recall(_ found: RunMarkerFile.Found, hasRunBefore: Bool) {
+        switch found {
+        case .marker(let last):
+            recollection.wasHeating = last == .heating
+            recollection.wasUnclean = last != .stopped
+        case .missing where !hasRunBefore:
+            recollection.wasHeating = false
+            recollection.wasUnclean = false
+        case .missing, .bad:
+            // Nobody can say that it did not heat.
+            recollection.wasHeating = true
+            recollection.wasUnclean = true
+        }
+    }
+
+    private func databaseCopy(hasRunBefore: Bool) -> LockoutCopy {
+        guard quarantinedFile == nil else { return .bad }
+        guard let store else { return hasRunBefore ? .bad : .missing }
+        do {
+            guard let bytes = try store.lockout() else { return .missing }
+            return LockoutCopy(bytes: bytes)
+        } catch { return .bad }
+    }
+
+    /// Opens the file, putting aside what cannot be used, and takes up the numbers.
+    func openStore(now: Instant) throws(JournalError) {
+        if lock == nil { lock = try DirectoryLock(directory.path) }
+        if let fault = directory.fault { try quarantine(reason: fault) }
+        do {
+            try adopt(try openedStore())
+        } catch {
+            guard error.isDamage else { throw error }
+            try quarantine(reason: error.description)
+            try adopt(try openedStore())
+        }
+    }
+
+    private func openedStore() throws(JournalError) -> Store {
+        try Store(
+            path: directory.databasePath,
+            checkMilliseconds: configuration.checkLimit.rawValue,
+            pageLimit: configuration.pageLimit)
+    }
+
+    /// Moves the damaged file away and makes an event of it.
+    func quarantine(reason: String) throws(JournalError) {
+        precondition(store == nil, "an open file would be written after it was moved")
+        let file = try directory.quarantine()
+        quarantinedFile = file
+        // Its copy of the lockout record is gone with it.
+        isLockoutRowDue = true
+        pending.insert(
+            .row(Row(.queueQuarantined(file: file, reason: reason), stamp: latestStamp)), at: 0)
+        isUrgent = true
+    }
+
+    /// Begins this run in an open file: epoch, numbers, gaps, and transactions that were left open.
+    private func adopt(_ opened: Store) throws(JournalError) {
+        let stamp = latestStamp
+        var lanes = try opened.lanes()
+        let known = try opened.latestEpoch()
+        if runNumber != 0, known?.identifier == epoch {
+            // Our own file, open again after the disk refused: the numbers in memory are further.
+            store = opened
+            return
+        }
+        let reason = try newEpochReason(in: opened, known: known, lanes: lanes)
+        let epoch = reason == nil ? known!.identifier : Identifier128.random()
+        let interrupted = try opened.openTransactions()
+        var facts: [JournalFact] = []
+        if let reason {
+            facts.append(.queueOpened(epoch: epoch, reason: reason))
+            // Whatever the other life of this file used of its block is never used here.
+            for index in lanes.counters.indices where reason != .new {
+                lanes.counters[index].next = lanes.counters[index].reservedTo + 1
+            }
+        }
+        var number: Int64 = 0
+        do {
+            number = try opened.transact { (store) throws(JournalError) -> Int64 in
+                for lane in Lane.allCases {
+                    let index = Int(lane.rawValue)
+                    // Also withdraws the farewell: a crash from here on is an unclean stop.
+                    try store.set(lanes.counters[index], of: lane, isFarewell: false)
+                    guard let unused = lanes.unused[index] else { continue }
+                    try store.declareGap(.skipped, in: lane, unused)
+                    facts.append(
+                        .queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))
+                }
+                if let reason {
+                    try store.addEpoch(
+                        epoch, reason: reason, wall: stamp.wall, first: lanes.counters.map(\.next))
+                }
+                if let hardware = configuration.hardware { try store.set(hardware: hardware) }
+                for transaction in interrupted {
+                    try store.interrupt(transaction: transaction.number, wall: stamp.wall)
+                }
+                try store.forgetOldTransitions()
+                return try store.addRun(run, boot: configuration.boot, wall: stamp.wall)
+            }
+        } catch { throw error.error }
+        for transaction in interrupted {
+            facts.append(
+                .transactionInterrupted(
+                    TransactionFact(
+                        id: transaction.number, kind: transaction.kind, job: transaction.job,
+                        counters: transaction.counters)))
+        }
+        store = opened
+        self.epoch = epoch
+        runNumber = number
+        counters = lanes.counters
+        transactions.removeAll()
+        pending.insert(contentsOf: facts.map { .row(Row($0, stamp: stamp)) }, at: 0)
+        isQueueMarkDue = true
+    }
+
+    /// Why the events from now on need a new epoch; nil if the old one goes on.
+    private func newEpochReason(
+        in opened: Store, known: Store.Epoch?, lanes: Store.Lanes
+    ) throws(JournalError) -> EpochReason? {
+        guard let known else { return quarantinedFile == nil ? .new : .quarantine }
+        if let hardware = configuration.hardware, let made = try opened.hardware(),
+            made != hardware
+        {
+            return .clone
+        }
+        guard let mark = QueueMark.read(in: configuration.directory) else { return nil }
+        let isBehind = zip(lanes.counters, mark.reservedTo).contains { counter, reserved in
+            counter.reservedTo < reserved
+        }
+        return mark.epoch != known.identifier || isBehind ? .rollback : nil
+    }
+}

@@ -1,0 +1,107 @@
+import CSQLite
+import Glibc
+
+/// One open connection to an SQLite file, closed when it goes away.
+struct Connection: ~Copyable {
+    enum Mode { case readWrite, readOnly }
+
+    let handle: OpaquePointer
+    let path: String
+
+    /// - Throws: also when the file can only be read and `mode` asks for more: SQLite would open
+    ///   it read-only without a word.
+    init(path: String, mode: Mode) throws(JournalError) {
+        var opened: OpaquePointer?
+        let flags =
+            mode == .readWrite
+            ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
+        // Each connection belongs to one thread, so SQLite need not lock within it.
+        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
+        guard code == SQLITE_OK, let opened else {
+            let error = JournalError(opened, code: code, operation: "open", path: path)
+            sqlite3_close_v2(opened)
+            throw error
+        }
+        sqlite3_extended_result_codes(opened, 1)
+        if mode == .readWrite, sqlite3_db_readonly(opened, "main") != 0 {
+            sqlite3_close_v2(opened)
+            throw JournalError(
+                origin: .sqlite, code: SQLITE_READONLY, extendedCode: SQLITE_READONLY,
+                message: "the file can be read but not written", operation: "open", path: path)
+        }
+        handle = opened
+        self.path = path
+        // Only a checkpointing reader can make the writer wait, and there is none; the second is
+        // for a recovery that a reader does at the same moment.
+        sqlite3_busy_timeout(handle, 1_000)
+    }
+
+    deinit { sqlite3_close_v2(handle) }
+
+    /// Runs statements that give nothing back. The code is primary: extended ones are in the error.
+    borrowing func execute(_ sql: String) throws(JournalError) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        guard code == SQLITE_OK else {
+            throw JournalError(handle, code: code, operation: sql, path: path)
+        }
+    }
+
+    borrowing func prepare(_ sql: String) throws(JournalError) -> Statement {
+        try Statement(handle, sql, path: path)
+    }
+
+    /// The first column of the first row as a number.
+    borrowing func integer(_ sql: String) throws(JournalError) -> Int64? {
+        let statement = try prepare(sql)
+        return try statement.step() ? statement.optionalInteger(0) : nil
+    }
+
+    borrowing func text(_ sql: String) throws(JournalError) -> String? {
+        let statement = try prepare(sql)
+        return try statement.step() ? statement.optionalText(0) : nil
+    }
+
+    /// Whether a transaction is open. SQLite ends it by itself after some errors.
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+    /// Runs `quick_check` for at most `limit` milliseconds.
+    ///
+    /// - Returns: what it found wrong, first line; nil for nothing, or for nothing within the limit.
+    borrowing func firstFault(withinMilliseconds limit: Int64) throws(JournalError) -> String? {
+        let deadline = Deadline(milliseconds: limit)
+        let context = Unmanaged.passUnretained(deadline).toOpaque()
+        // Asked every 1000 virtual machine steps: about 10 us apart, chosen.
+        sqlite3_progress_handler(
+            handle, 1_000,
+            { context in
+                Unmanaged<Deadline>.fromOpaque(context!).takeUnretainedValue().isOver ? 1 : 0
+            }, context)
+        defer {
+            sqlite3_progress_handler(handle, 0, nil, nil)
+            withExtendedLifetime(deadline) {}
+        }
+        do {
+            let answer = try text("PRAGMA quick_check(1)")
+            return answer == "ok" ? nil : answer ?? "quick_check said nothing"
+        } catch {
+            guard error.code == SQLITE_INTERRUPT else { throw error }
+            return nil
+        }
+    }
+
+    private final class Deadline {
+        private let end: Int64
+
+        init(milliseconds: Int64) { end = Self.now() + milliseconds }
+
+        var isOver: Bool { Self.now() >= end }
+
+        private static func now() -> Int64 {
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import Events
+import Wire
+
+// What is read back when a file is opened, and the rare writes that need no prepared statement.
+
+extension Store {
+    /// An epoch as it is stored.
+    struct Epoch {
+        var identifier: Identifier128
+        var first: [Int64]
+    }
+
+    func latestEpoch() throws(JournalError) -> Epoch? {
+        let query = try connection.prepare(
+            """
+            SELECT epoch, alarm_first, event_first, telemetry_first
+            FROM epochs ORDER BY n DESC LIMIT 1
+            """)
+        guard try query.step() else { return nil }
+        guard let identifier = Identifier128(bytes: query.blob(0)) else {
+            throw damaged("an epoch that is not 16 bytes")
+        }
+        return Epoch(
+            identifier: identifier,
+            first: [query.integer(1), query.integer(2), query.integer(3)])
+    }
+
+    /// Where the lanes stand, and whether the run before this one said farewell.
+    ///
+    /// After an unclean stop `next` is after the reserved block, and the rest of it is in `unused`.
+    struct Lanes {
+        var counters: [LaneCounter]
+        var unused: [ClosedRange<Int64>?]
+    }
+
+    func lanes() throws(JournalError) -> Lanes {
+        var lanes = Lanes(counters: [], unused: [])
+        let query = try connection.prepare(
+            "SELECT lane, reserved_to, next, counted_to, bytes FROM lanes ORDER BY lane")
+        for lane in Lane.allCases {
+            guard try query.step(), query.integer(0) == Int64(lane.rawValue) else {
+                query.reset()
+                throw damaged("no counter for lane \(lane.name)")
+            }
+            var counter = LaneCounter()
+            counter.reservedTo = query.integer(1)
+            let farewell = query.optionalInteger(2)
+            let counted = query.integer(3)
+            counter.bytes = query.integer(4)
+            let table = lane.name + "_lane"
+            let last = try connection.integer("SELECT max(seq) FROM \(table)") ?? 0
+            counter.bytes +=
+                try connection.integer(
+                    """
+                    SELECT total(48 + length(type) + length(CAST(subject AS BLOB)) + length(data))
+                    FROM \(table) WHERE seq > \(counted)
+                    """) ?? 0
+            guard last <= counter.reservedTo, counter.reservedTo < .max - 1_000_000 else {
+                query.reset()
+                throw damaged("lane \(lane.name) holds \(last), beyond its reserved numbers")
+            }
+            counter.next = farewell ?? counter.reservedTo + 1
+            guard counter.next > last, counter.next <= counter.reservedTo + 1 else {
+                query.reset()
+                throw damaged("lane \(lane.name) would use number \(counter.next) again")
+            }
+            let firstUnused = max(last, counted) + 1
+            lanes.unused.append(
+                farewell == nil && firstUnused <= counter.reservedTo
+                    ? firstUnused...counter.reservedTo : nil)
+            lanes.counters.append(counter)
+        }
+        query.reset()
+        return lanes
+    }
+
+    func addEpoch(
+        _ identifier: Identifier128, reason: EpochReason, wall: WallTime, first: [Int64]
+    ) throws(JournalError) {
+        let statement = try connection.prepare("INSERT INTO epochs VALUES(NULL,?,?,?,?,?,?)")
+        statement.bind(1, blob: identifier.bytes)
+        statement.bind(2, Int64(reason.rawValue))
+        statement.bind(3, wall.unixMilliseconds)
+        for index in 0..<3 { statement.bind(Int32(4 + index), first[index]) }
+        try statement.run()
+    }
+
+    /// - Returns: the number of the new run.
+    func addRun(
+        _ run: Identifier128, boot: Identifier128, wall: WallTime
+    ) throws(JournalError) -> Int64 {
+        let statement = try connection.prepare("INSERT INTO runs VALUES(NULL,?,?,?,?)")
+        statement.bind(1, blob: run.bytes)
+        statement.bind(2, blob: boot.bytes)
+        statement.bind(3, wall.unixMilliseconds)
+        statement.bind(4, Int64(wall.quality.rawValue))
+        try statement.run()
+        return connection.lastInsertedRow
+    }
+
+    func hardware() throws(JournalError) -> String? {
+        try connection.text("SELECT identity FROM hardware WHERE n = 1")
+    }
+
+    func set(hardware identity: String) throws(JournalError) {
+        let statement = try connection.prepare(
+            """
+            INSERT INTO hardware VALUES(1, ?)
+            ON CONFLICT(n) DO UPDATE SET identity = excluded.identity
+            """)
+        statement.bind(1, identity)
+        try statement.run()
+    }
+
+    /// The first copy of the lockout record. Nil if there is no row.
+    func lockout() throws(JournalError) -> [UInt8]? {
+        let query = try connection.prepare("SELECT record FROM lockout WHERE n = 1")
+        return try query.step() ? query.blob(0) : nil
+    }
+
+    /// A transaction that its run left open.
+    struct OpenTransaction {
+        var number: Int64
+        var kind: String
+        var job: UInt32
+        /// The counters of its last checkpoint, as JSON.
+        var counters: [UInt8]
+    }
+
+    func openTransactions() throws(JournalError) -> [OpenTransaction] {
+        let query = try connection.prepare(
+            "SELECT n, kind, job, counters FROM transactions WHERE state = 0 ORDER BY n")
+        var found: [OpenTransaction] = []
+        while try query.step() {
+            found.append(
+                OpenTransaction(
+                    number: query.integer(0), kind: query.text(1),
+                    job: UInt32(truncatingIfNeeded: query.integer(2)), counters: query.blob(3)))
+        }
+        return found
+    }
+
+    /// Marks a transaction as interrupted; its last counters stay.
+    func interrupt(transaction number: Int64, wall: WallTime) throws(JournalError) {
+        try connection.execute(
+            """
+            UPDATE transactions SET state = \(TransactionState.interrupted.rawValue),
+            changed_ms = \(wall.unixMilliseconds) WHERE n = \(number)
+            """)
+    }
+
+    /// Keeps the alarm history in bounds: every FATAL, and of the others the last 200,000, which
+    /// are about 20 MB; chosen.
+    func forgetOldTransitions() throws(JournalError) {
+        try connection.execute(
+            """
+            DELETE FROM alarm_history WHERE severity < \(Severity.fatal.rawValue)
+            AND n <= (SELECT max(n) FROM alarm_history) - 200000
+            """)
+    }
+
+    private func damaged(_ what: String) -> JournalError {
+        JournalError(
+            origin: .sqlite, code: 11, extendedCode: 11, message: what, operation: "open",
+            path: connection.path)
+    }
+}
