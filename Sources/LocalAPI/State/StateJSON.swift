@@ -188,6 +188,7 @@ struct StateJSON {
             "since_ms": record.isLocked ? age(snapshot.interlock.enteredAt) : .null,
             "state_at_trip": record.isLocked ? .string(name(record.stateAtTrip)) : .null,
             "resets_in_15_min": JSONValue(record.recentResets),
+            "reset": record.isLocked ? ResetProcedure(state: self).answer : .null,
             "entries": .array(
                 (0..<Int(record.count)).map { index in
                     let entry = record[index]

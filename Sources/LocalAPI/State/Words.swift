@@ -84,6 +84,7 @@ extension HeatingRefusal {
         case .selfCheckRunning: "the self-check is running: try again in some seconds"
         case .selfCheckFailed: "the self-check has failed: see busbar status"
         case .jobRunning: "a heating job is running already"
+        case .alreadyHot: "the water is hotter than a job may make it: let it cool"
         }
     }
 }
