@@ -89,6 +89,7 @@ extension HeatingRefusal {
         switch self {
         case .fatalAlarm: "fatal_alarm"
         case .errorAlarm: "error_alarm"
+        case .alreadyHot: "already_hot"
         case .flameInStandby: "flame_in_standby"
         case .gasSensorNotReady: "gas_sensor_not_ready"
         case .sensorsDisagree: "sensors_disagree"
