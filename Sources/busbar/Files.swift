@@ -3,7 +3,7 @@ import Glibc
 /// The bytes of a whole file.
 /// - Throws: with the file's name and the system's reason.
 func bytes(of path: String) throws(Failure) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY)
+    let descriptor = unsafe open(path, O_RDONLY)
     guard descriptor >= 0 else { throw Failure(.failed, "\(path): \(systemErrorText())") }
     defer { close(descriptor) }
     var bytes: [UInt8] = []

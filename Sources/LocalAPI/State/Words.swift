@@ -53,6 +53,7 @@ extension Condition {
         case .flowLow: "the flow is below its minimum"
         case .targetReached: "the target is reached"
         case .noRise: "the water did not get warmer"
+        case .postcirculated: "the pump has carried the last heat away"
         case .burnerLockout: "the burner control has locked out"
         case .burnerNotOn: "the burner does not report that it burns"
         }

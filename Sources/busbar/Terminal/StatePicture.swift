@@ -132,7 +132,7 @@ struct StatePicture {
             table.add([
                 Table.Cell(text(relay["id"])),
                 Table.Cell(onOff(relay["commanded"])),
-                Table.Cell(back, isWrong(relay) ? style.bad : { $0 }),
+                Table.Cell(back, isWrong(relay) ? .bad : .plain),
             ])
         }
         return table.lines()
@@ -147,8 +147,8 @@ struct StatePicture {
             let mark = signal["safety"]?.bool == true ? "" : " *"
             table.add([
                 Table.Cell(text(signal["id"]) + mark),
-                Table.Cell(text(signal["text"]), isGood ? { $0 } : style.faint),
-                Table.Cell(quality, isGood ? style.good : style.bad),
+                Table.Cell(text(signal["text"]), isGood ? .plain : .faint),
+                Table.Cell(quality, isGood ? .good : .bad),
                 Table.Cell(duration(signal["age_ms"])),
             ])
         }
@@ -180,8 +180,8 @@ struct AlarmTable {
         for alarm in alarms {
             let severity = text(alarm["severity"])
             table.add([
-                Table.Cell(text(alarm["code"]), style.bold),
-                Table.Cell(severity.uppercased()) { style.severity(severity, $0) },
+                Table.Cell(text(alarm["code"]), .bold),
+                Table.Cell(severity.uppercased(), Style.Paint(severity: severity)),
                 Table.Cell(stateText(alarm)),
                 Table.Cell(duration(alarm["raised_ms"])),
                 Table.Cell(text(alarm["name"])),

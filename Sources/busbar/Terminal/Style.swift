@@ -11,24 +11,34 @@ struct Style {
         return Style(isColoured: isatty(STDOUT_FILENO) == 1 && !forbidsColour)
     }
 
-    func bold(_ text: String) -> String { paint("1", text) }
-    func faint(_ text: String) -> String { paint("2", text) }
-    func good(_ text: String) -> String { paint("32", text) }
-    func warning(_ text: String) -> String { paint("33", text) }
-    func bad(_ text: String) -> String { paint("1;31", text) }
-    /// White on red: for FATAL only.
-    func alarming(_ text: String) -> String { paint("1;37;41", text) }
+    enum Paint: String {
+        case plain = ""
+        case bold = "1"
+        case faint = "2"
+        case good = "32"
+        case warning = "33"
+        case bad = "1;31"
+        /// White on red: for FATAL only.
+        case alarming = "1;37;41"
 
-    func severity(_ severity: String, _ text: String) -> String {
-        switch severity {
-        case "fatal": alarming(text)
-        case "error": bad(text)
-        case "warning": warning(text)
-        default: text
+        init(severity: String) {
+            switch severity {
+            case "fatal": self = .alarming
+            case "error": self = .bad
+            case "warning": self = .warning
+            default: self = .plain
+            }
         }
     }
 
-    private func paint(_ code: String, _ text: String) -> String {
-        isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    func bold(_ text: String) -> String { paint(text, .bold) }
+    func faint(_ text: String) -> String { paint(text, .faint) }
+    func good(_ text: String) -> String { paint(text, .good) }
+    func warning(_ text: String) -> String { paint(text, .warning) }
+    func bad(_ text: String) -> String { paint(text, .bad) }
+    func alarming(_ text: String) -> String { paint(text, .alarming) }
+
+    func paint(_ text: String, _ paint: Paint) -> String {
+        isColoured && paint != .plain ? "\u{1B}[\(paint.rawValue)m\(text)\u{1B}[0m" : text
     }
 }

@@ -3,25 +3,27 @@
 struct Table {
     struct Cell {
         var text: String
-        var paint: (String) -> String = { $0 }
+        var paint: Style.Paint
 
-        init(_ text: String, _ paint: @escaping (String) -> String = { $0 }) {
+        init(_ text: String, _ paint: Style.Paint = .plain) {
             self.text = text
             self.paint = paint
         }
     }
 
+    private let style: Style
     private var rows: [[Cell]]
     private let rightAligned: Set<Int>
 
     /// - Parameter rightAligned: the columns of numbers.
     init(_ headings: [String], rightAligned: Set<Int> = [], style: Style) {
-        rows = [headings.map { Cell($0, style.faint) }]
+        self.style = style
+        rows = [headings.map { Cell($0, .faint) }]
         self.rightAligned = rightAligned
     }
 
     mutating func add(_ cells: [Cell]) { rows.append(cells) }
-    mutating func add(_ texts: [String]) { rows.append(texts.map { Cell($0) }) }
+    mutating func add(texts: [String]) { rows.append(texts.map { Cell($0) }) }
 
     var isEmpty: Bool { rows.count == 1 }
 
@@ -37,9 +39,9 @@ struct Table {
                 let space = String(repeating: " ", count: widths[column] - cell.text.count)
                 let isLast = column == row.count - 1
                 if rightAligned.contains(column) {
-                    line += space + cell.paint(cell.text)
+                    line += space + style.paint(cell.text, cell.paint)
                 } else {
-                    line += cell.paint(cell.text) + (isLast ? "" : space)
+                    line += style.paint(cell.text, cell.paint) + (isLast ? "" : space)
                 }
                 if !isLast { line += "  " }
             }

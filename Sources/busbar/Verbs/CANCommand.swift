@@ -23,9 +23,10 @@ struct CANCommand: ParsableCommand {
         var json = false
 
         func run() throws {
+            let content = try bytes(of: dbc)
             let database: Database
             do throws(DatabaseError) {
-                database = try Database(parsing: try bytes(of: dbc), file: dbc)
+                database = try Database(parsing: content, file: dbc)
             } catch {
                 throw Failure(.failed, error.description)
             }
@@ -46,7 +47,7 @@ struct CANCommand: ParsableCommand {
 
         private func open() throws(Failure) -> Int32 {
             guard log != "-" else { return STDIN_FILENO }
-            let descriptor = Glibc.open(log, O_RDONLY)
+            let descriptor = unsafe Glibc.open(log, O_RDONLY)
             guard descriptor >= 0 else { throw Failure(.failed, "\(log): \(systemErrorText())") }
             return descriptor
         }
@@ -56,7 +57,7 @@ struct CANCommand: ParsableCommand {
         ) throws(Failure) {
             do throws(CandumpError) {
                 while let entry = try reader.next() {
-                    guard case .data(let record) = entry else { continue }
+                    guard case .frame(let record) = entry else { continue }
                     let frame = decodedLines(record, with: database)
                     Output.text((json ? line(frame) : frame.text) + "\n")
                 }

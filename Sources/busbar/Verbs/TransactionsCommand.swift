@@ -25,7 +25,7 @@ struct TransactionsCommand: ParsableCommand {
                 let counters = (row["counters"]?.object ?? JSONObject()).map {
                     "\($0.key)=\($0.value.serialized())"
                 }
-                table.add([
+                table.add(texts: [
                     String(int(row["number"])), text(row["kind"]),
                     opened.map { WallClock.text($0) } ?? "–",
                     opened.flatMap { start in changed.map { QuantityText.duration($0 - start) } }

@@ -44,7 +44,7 @@ struct WhyPicture {
             table.add([
                 Table.Cell(text(input["id"])),
                 Table.Cell(text(input["text"])),
-                Table.Cell(quality, quality == "ok" ? style.good : style.bad),
+                Table.Cell(quality, quality == "ok" ? .good : .bad),
                 Table.Cell(duration(input["age_ms"])),
                 Table.Cell(duration(input["age_limit_ms"])),
                 Table.Cell(text(input["limits"])),
@@ -56,7 +56,7 @@ struct WhyPicture {
     private var transitions: [String] {
         var table = Table(["AGO", "FROM", "TO", "BECAUSE"], rightAligned: [0], style: style)
         for transition in answer["transitions"]?.array ?? [] {
-            table.add([
+            table.add(texts: [
                 duration(transition["ago_ms"]), text(transition["from"]), text(transition["to"]),
                 text(transition["cause"]),
             ])
