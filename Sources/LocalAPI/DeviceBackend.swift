@@ -50,10 +50,12 @@ public struct DeviceDescription: Sendable {
     public var plan: ControlPlan
     /// Has the names of the site's steps.
     public var encoder: EventEncoder
+    /// Advice that the site words in its own way; for all other alarms the table's holds.
+    public var alarmTexts: [AlarmCode: String]
 
     public init(
         site: String, board: String, version: String, processID: Int32, startedAt: Instant,
-        plan: ControlPlan, encoder: EventEncoder
+        plan: ControlPlan, encoder: EventEncoder, alarmTexts: [AlarmCode: String] = [:]
     ) {
         self.site = site
         self.board = board
@@ -62,6 +64,11 @@ public struct DeviceDescription: Sendable {
         self.startedAt = startedAt
         self.plan = plan
         self.encoder = encoder
+        self.alarmTexts = alarmTexts
+    }
+
+    func advice(_ code: AlarmCode) -> String {
+        alarmTexts[code] ?? String(describing: alarmDefinition(code).advice)
     }
 }
 

@@ -51,6 +51,11 @@ public final class Postbox: Sendable {
         }
     }
 
+    /// The conditions that last.
+    public var standing: ShellConditions {
+        ShellConditions(rawValue: standingConditions.load(ordering: .relaxed))
+    }
+
     /// Shows a condition to exactly one tick, the next. Any thread.
     public func pulse(_ condition: ShellConditions) {
         passingConditions.bitwiseOr(condition.rawValue, ordering: .relaxed)

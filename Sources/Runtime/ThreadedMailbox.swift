@@ -32,7 +32,7 @@ public struct ThreadedMailbox: ~Copyable, Mailbox {
     }
 
     public var conditions: ShellConditions {
-        var conditions = ShellConditions(rawValue: post.standingConditions.load(ordering: .relaxed))
+        var conditions = post.standing
         conditions.insert(
             ShellConditions(rawValue: post.passingConditions.exchange(0, ordering: .relaxed)))
         if lostInThisTick || unstatedLosses > 0 { conditions.insert(.eventsLost) }

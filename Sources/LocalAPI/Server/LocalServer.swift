@@ -28,12 +28,13 @@ public final class LocalServer {
     }
 
     /// Answers until `isStopping` says so, which is asked at least each `patience` milliseconds.
-    public func serve(patience: Int32 = 200, until isStopping: () -> Bool) {
-        while !isStopping() { turn(patience: patience) }
+    /// - Parameter bell: a descriptor that becomes readable when `isStopping` should be asked.
+    public func serve(patience: Int32 = 1_000, bell: Int32 = -1, until isStopping: () -> Bool) {
+        while !isStopping() { turn(patience: patience, bell: bell) }
     }
 
     /// Waits for something to do, at most `patience` milliseconds, and does it.
-    public func turn(patience: Int32) {
+    public func turn(patience: Int32, bell: Int32 = -1) {
         var watched = connections.map { connection in
             let input = connection.wantsInput ? Int16(POLLIN) : 0
             let output = connection.hasOutput ? Int16(POLLOUT) : 0
@@ -42,6 +43,7 @@ public final class LocalServer {
         let isAccepting = acceptsAgainAt <= backend.now()
         watched.append(
             pollfd(fd: isAccepting ? listener.descriptor : -1, events: Int16(POLLIN), revents: 0))
+        watched.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0))
         let count = poll(&watched, nfds_t(watched.count), min(patience, waitingTime()))
         let now = backend.now()
         // Before any new call is read: it must be answered with a state that is younger than it.

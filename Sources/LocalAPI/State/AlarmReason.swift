@@ -19,7 +19,7 @@ struct AlarmReason {
             "subject": .string("alarm/\(code.name)"),
             "headline": .string(headline),
             "chain": .array(chain.map { .string($0) }),
-            "advice": .string(String(describing: definition.advice)),
+            "advice": .string(state.description.advice(code)),
             "alarm": state.alarm(code),
             "inputs": .array(InputTable(state: state).rows),
             "transitions": .array(state.transitions),

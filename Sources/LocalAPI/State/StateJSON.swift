@@ -1,6 +1,6 @@
-import Control
+public import Control
 import Events
-import JSON
+public import JSON
 import RelayBoard
 import Units
 import Wire
@@ -176,7 +176,7 @@ struct StateJSON {
             } ?? .null,
             "suppressed": .bool(view.isSuppressed),
             "out_of_service": .bool(view.isOutOfService),
-            "advice": .string(String(describing: row.advice)),
+            "advice": .string(description.advice(code)),
         ]
     }
 
@@ -224,4 +224,11 @@ struct StateJSON {
     private func age(_ instant: Instant) -> JSONValue {
         instant == .never ? .null : JSONValue((snapshot.now - instant).rawValue)
     }
+}
+
+/// The state as one JSON document, for whoever keeps it.
+public func stateDocument(
+    _ description: DeviceDescription, _ snapshot: Snapshot, _ shell: ShellReport
+) -> JSONValue {
+    StateJSON(description: description, snapshot: snapshot, shell: shell).state
 }

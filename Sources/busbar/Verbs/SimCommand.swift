@@ -76,7 +76,7 @@ struct SimCommand: ParsableCommand {
 
         func run() throws {
             try apply(
-                ["action": "stopNode", "undo": true], daemon, "The sensor node sends again.")
+                ["action": "stopNode", "until": 1], daemon, "The sensor node sends again.")
         }
     }
 
@@ -133,7 +133,7 @@ struct SimCommand: ParsableCommand {
 
         func run() throws {
             try apply(
-                ["action": "pressReset", "forMs": JSONValue(milliseconds)], daemon,
+                ["action": "pressReset", "until": JSONValue(milliseconds)], daemon,
                 "The button is pressed for \(QuantityText.duration(Int64(milliseconds))).")
         }
     }
