@@ -60,7 +60,8 @@ struct RelayReason {
 
     private var powerChain: [String] {
         let interlock = snapshot.interlock
-        let since = "for \(age(interlock.enteredAt))"
+        let since =
+            interlock.enteredAt == .never ? "since the start" : "for \(age(interlock.enteredAt))"
         let heating = state.name(snapshot.heating.state)
         switch interlock.state {
         case .open where interlock.selfCheck != .done:

@@ -33,7 +33,7 @@ struct ResetProcedure {
             let isGone = view.goneAt != nil || view.state == .latched || view.state == .normal
             let now = isGone ? "its cause is gone" : "its cause is still there"
             steps.append(
-                Step(isDone: isGone, text: "\(code.name) \(row.name): \(now). \(state.description.advice(code))"))
+                Step(isDone: isGone, text: "\(code.name) \(row.name): \(now)."))
         }
         if snapshot.interlock.powerSense != .notFitted {
             let isOff = snapshot.interlock.powerSense == .inactive

@@ -185,6 +185,7 @@ struct StateJSON {
         return [
             "locked": .bool(record.isLocked),
             "first_out": record.firstOut.map { .string($0.name) } ?? .null,
+            "advice": record.firstOut.map { .string(description.advice($0)) } ?? .null,
             "since_ms": record.isLocked ? age(snapshot.interlock.enteredAt) : .null,
             "state_at_trip": record.isLocked ? .string(name(record.stateAtTrip)) : .null,
             "resets_in_15_min": JSONValue(record.recentResets),

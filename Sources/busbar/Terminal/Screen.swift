@@ -36,12 +36,33 @@ struct Screen: ~Copyable {
 
     /// Shows `lines` in place of what was there; what does not fit below is left out.
     func show(_ lines: [String]) {
-        let rows = size.rows
+        let (columns, rows) = size
         var picture = "\u{1B}[H"
-        for line in lines.prefix(rows) { picture += line + "\u{1B}[K\r\n" }
+        for line in lines.prefix(rows) {
+            picture += Self.clipped(line, to: columns) + "\u{1B}[K\r\n"
+        }
         // No line feed after the last one: at the bottom it would scroll the first away.
         if lines.count >= rows { picture.removeLast(2) }
         Output.text(picture + "\u{1B}[J")
+    }
+
+    /// The first `columns` characters of a line; colour sequences take no room and are all kept, so
+    /// that what was switched on is switched off.
+    static func clipped(_ line: String, to columns: Int) -> String {
+        var result = ""
+        var room = columns
+        var isInSequence = false
+        for character in line {
+            if character == "\u{1B}" { isInSequence = true }
+            if isInSequence {
+                result.append(character)
+                if character.isLetter { isInSequence = false }
+            } else if room > 0 {
+                result.append(character)
+                room -= 1
+            }
+        }
+        return result
     }
 
     /// Waits until `other` is readable, a key comes, or `milliseconds` have passed.

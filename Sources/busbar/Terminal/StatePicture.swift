@@ -14,7 +14,7 @@ struct StatePicture {
         if !lockout.isEmpty { lines += [""] + lockout }
         lines += ["", power, heating, water]
         lines += isCompact ? [relayLine] : [""] + relayTable
-        lines += [""] + signalTable
+        lines += [""] + (isCompact ? signalColumns : signalTable)
         lines += [""] + alarmLines(isCompact: isCompact)
         return lines
     }
@@ -23,7 +23,7 @@ struct StatePicture {
         let device = state["device"]
         let site = style.bold(device?["site"]?.string ?? "?")
         return "\(site), \(text(device?["board"])) board, busbard \(text(device?["version"])), "
-            + "running for \(duration(device?["up_ms"])), tick \(int(state["tick"]))"
+            + "up \(duration(device?["up_ms"])), tick \(int(state["tick"]))"
     }
 
     private var shellWarnings: [String] {
@@ -53,6 +53,7 @@ struct StatePicture {
         ]
         let later = entries.dropFirst().map { text($0["code"]) + " " + text($0["name"]) }
         if !later.isEmpty { lines.append("  Then: \(later.joined(separator: ", ")).") }
+        lines.append(style.bold("  Do this: \(text(lockout["advice"]))"))
         lines += resetLines(lockout["reset"])
         return lines
     }
@@ -72,7 +73,7 @@ struct StatePicture {
         let interlock = state["interlock"]
         let name = text(interlock?["state"])
         let painted = name == "TRIPPED" ? style.alarming(name) : style.bold(name)
-        var line = label("Power") + painted + " for \(duration(interlock?["in_state_ms"]))"
+        var line = label("Power") + painted + span(interlock?["in_state_ms"])
         line += ", permit line \(interlock?["permitted"]?.bool == true ? "changing" : "low")"
         let check = text(interlock?["selfcheck"])
         line += check == "done" ? ", self-check done" : ", " + style.warning("self-check at \(check)")
@@ -84,7 +85,7 @@ struct StatePicture {
     private var heating: String {
         let heating = state["heating"]
         var line = label("Heating") + style.bold(text(heating?["state"]))
-        line += " for \(duration(heating?["in_state_ms"]))"
+        line += span(heating?["in_state_ms"])
         if heating?["demand"]?.bool == true {
             line += ", asked for by \(text(heating?["requester"]))"
         } else if heating?["pending_demand"]?.bool == true {
@@ -162,6 +163,35 @@ struct StatePicture {
             (state["lockout"]?["entries"]?.array ?? []).compactMap { $0["code"]?.string })
         return AlarmTable(alarms: alarms, style: style).lines(
             hasAdvice: !isCompact, withoutAdviceFor: locked)
+    }
+
+    /// For a narrow screen: the signals that heating depends on, two in a row.
+    private var signalColumns: [String] {
+        let signals = (state["signals"]?.array ?? []).filter {
+            $0["safety"]?.bool == true || $0["quality"]?.string != "ok"
+        }
+        var table = Table(
+            ["SIGNAL", "VALUE", "AGE", "", "SIGNAL", "VALUE", "AGE"], rightAligned: [1, 2, 5, 6],
+            style: style)
+        for row in stride(from: 0, to: signals.count, by: 2) {
+            let second = row + 1 < signals.count ? cells(signals[row + 1]) : []
+            table.add(cells(signals[row]) + [Table.Cell("")] + second)
+        }
+        return table.lines()
+    }
+
+    private func cells(_ signal: JSONValue) -> [Table.Cell] {
+        let quality = text(signal["quality"])
+        let value = quality == "ok" ? text(signal["text"]) : quality.uppercased()
+        return [
+            Table.Cell(text(signal["id"])), Table.Cell(value, quality == "ok" ? .plain : .bad),
+            Table.Cell(duration(signal["age_ms"])),
+        ]
+    }
+
+    /// " for 12.3 s"; a state that was never entered is the one since the start.
+    private func span(_ value: JSONValue?) -> String {
+        value?.int.map { " for \(QuantityText.duration($0))" } ?? " since the start"
     }
 
     private func label(_ name: String) -> String {
