@@ -128,6 +128,9 @@ struct RelayReason {
                 "It came from \(state.name(transition.from)) because \(transition.cause.phrase).")
         }
         chain.append("It ends when \(step.until.phrase)\(timeLimit(of: step)).")
+        if let rest = restLeft {
+            chain.append("Heat rests for 10 s after it was last on, or after a start: \(rest) left.")
+        }
         for place in 0..<Int(step.guards.count) where step.guards[place].condition != .never {
             chain.append("It is left at once when \(step.guards[place].condition.phrase).")
         }
@@ -135,6 +138,15 @@ struct RelayReason {
             heating.hasDemand
                 ? "Heat is asked for by \(heating.requester.name)." : "Nobody asks for heat any more.")
         return chain
+    }
+
+    /// What is left of the rest that the relay board insists on between two heats; nil if it is over.
+    private var restLeft: String? {
+        let heating = snapshot.heating
+        guard !heating.isHeatOn, heating.heatChangedAt != .never else { return nil }
+        let rest = Milliseconds(Int64(RelayBoardLimits.rest) / 1_000)
+        let left = rest - (snapshot.now - heating.heatChangedAt)
+        return left > .zero ? QuantityText.wait(left.rawValue) : nil
     }
 
     /// The last step, up to the one that runs, that has said anything about the relay.
