@@ -79,7 +79,8 @@ struct RPCRequest: Sendable {
         }
         guard let object = document.object else {
             throw RPCError(
-                .invalidRequest, "expected one JSON-RPC request object on a line, found "
+                .invalidRequest,
+                "expected one JSON-RPC request object on a line, found "
                     + document.kind)
         }
         guard object["jsonrpc"]?.string == "2.0" else {

@@ -114,7 +114,8 @@ final class JournalWorker {
                 imageDueAt = now + Self.imagePeriod
                 let document = stateDocument(description, snapshot, ShellReport())
                 journal.setState(
-                    "device", json: document.serializedBytes(), stamp: stamp(now, Self.wallTime(&clock)),
+                    "device", json: document.serializedBytes(),
+                    stamp: stamp(now, Self.wallTime(&clock)),
                     now: now)
             }
         }

@@ -37,7 +37,8 @@ enum Busbard {
         let device = try Device(arguments)
         let server = try device.makeServer(at: arguments.socket)
         try device.start()
-        Log.line("busbard \(version): \(device.site.name) on a simulated board, \(arguments.socket)")
+        Log.line(
+            "busbard \(version): \(device.site.name) on a simulated board, \(arguments.socket)")
         let service = try StartError.wrapping { () throws(SystemError) in
             try SystemdNotifier.fromEnvironment()
         }

@@ -56,7 +56,8 @@ struct AccessTests {
         private let path: String
 
         init(_ device: FakeDevice, _ role: Role) throws {
-            path = FileManager.default.temporaryDirectory.path
+            path =
+                FileManager.default.temporaryDirectory.path
                 + "/busbar-role-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
             server = try LocalServer(
                 path: path, group: nil, policy: AccessPolicy(), backend: device)
@@ -128,11 +129,12 @@ struct PeerTests {
         defer { served.stop() }
         chmod(served.path, 0o666)
         for _ in 0..<3 {
-            #expect(try lines(from: served.path, asUser: 65_534) == [
-                "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"user "
-                    + "nobody has no role at this device: ask for an entry in the site file under "
-                    + "roles\",\"data\":{\"reason\":\"unlisted\"}}}"
-            ])
+            #expect(
+                try lines(from: served.path, asUser: 65_534) == [
+                    "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"user "
+                        + "nobody has no role at this device: ask for an entry in the site file under "
+                        + "roles\",\"data\":{\"reason\":\"unlisted\"}}}"
+                ])
         }
         #expect(served.device.refusedPeers.map(\.userID) == [65_534])
         #expect(served.device.commands.isEmpty)

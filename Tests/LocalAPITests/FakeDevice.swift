@@ -99,7 +99,8 @@ final class ServedDevice: @unchecked Sendable {
 
     init(_ device: FakeDevice = FakeDevice(), policy: AccessPolicy = AccessPolicy()) throws {
         self.device = device
-        path = FileManager.default.temporaryDirectory.path
+        path =
+            FileManager.default.temporaryDirectory.path
             + "/busbar-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
         let path = self.path
         let isReady = DispatchSemaphore(value: 0)

@@ -55,7 +55,8 @@ struct HostileClientTests {
             message: "heating.start knows no parameter \"force\": it takes none"),
         Row(
             testDescription: "a wrong type is named with what was found",
-            line: "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"alarms.ack\",\"params\":{\"code\":7}}",
+            line:
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"alarms.ack\",\"params\":{\"code\":7}}",
             code: -32_602,
             message: "alarms.ack: \"code\" must be a text of at most 200 bytes, found 7"),
         Row(
@@ -134,7 +135,8 @@ struct HostileClientTests {
         #expect(try RawClient(served.path).call("status")["result"] != nil)
     }
 
-    @Test("1,000 connections: 32 of one user are served, the others told why, the loop asked nothing")
+    @Test(
+        "1,000 connections: 32 of one user are served, the others told why, the loop asked nothing")
     func thousandConnections() throws {
         // Two ends of each connection are in this process.
         var limit = rlimit(rlim_cur: 4_096, rlim_max: 4_096)

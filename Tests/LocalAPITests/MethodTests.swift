@@ -22,9 +22,10 @@ struct MethodTests {
         #expect(state["tick"]?.int == 77)
         #expect(state["temperature_millicelsius"]?.int == 21_500)
         #expect(state["heating"]?["state"]?.string == "HEAT")
-        #expect(state["interlock"]?["relays"]?.array?.map { $0["id"]?.string } == [
-            "power", "element",
-        ])
+        #expect(
+            state["interlock"]?["relays"]?.array?.map { $0["id"]?.string } == [
+                "power", "element",
+            ])
         #expect(state["interlock"]?["relays"]?[0]?["actual"]?.isNull == true)
     }
 
@@ -187,7 +188,8 @@ struct MethodTests {
             try RawClient(served.path).call("why", "{\"subject\":\"e103\"}")["result"])
         let chain = answer["chain"]?.array?.compactMap(\.string) ?? []
         #expect(
-            chain.contains("It was the first of the lockout: what came later may be its consequence."))
+            chain.contains(
+                "It was the first of the lockout: what came later may be its consequence."))
         let steps = answer["reset"]?.array ?? []
         #expect(steps.first?["done"]?.bool == false)
         #expect(

@@ -75,6 +75,7 @@ struct SPSCRingTests {
         }
         #expect(wrong == 0)
         #expect(ring.pop() == nil)
-        #expect(refusals.load(ordering: .relaxed) > 0, "the ring was never full: nothing was proved")
+        #expect(
+            refusals.load(ordering: .relaxed) > 0, "the ring was never full: nothing was proved")
     }
 }

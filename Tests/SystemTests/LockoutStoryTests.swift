@@ -6,7 +6,8 @@ import Testing
 /// `kill -9` does not clear it, and only the button at the site does.
 @Suite("A lockout from leak to reset", .serialized)
 struct LockoutStoryTests {
-    @Test("a leak cuts, a kill -9 keeps it cut, and only a press 30 s after the trip brings it back")
+    @Test(
+        "a leak cuts, a kill -9 keeps it cut, and only a press 30 s after the trip brings it back")
     func story() throws {
         let daemon = try Daemon()
         try daemon.waitUntil("the self-check is done", within: 10) {

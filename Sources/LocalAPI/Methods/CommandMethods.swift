@@ -65,7 +65,8 @@ enum CommandMethods {
             if isOn, !heating.hasDemand, !heating.hasPendingDemand {
                 let why = heating.refusal
                 throw RPCError(
-                    .refused, "heating refused: \(why?.sentence ?? "the controller gave no reason")",
+                    .refused,
+                    "heating refused: \(why?.sentence ?? "the controller gave no reason")",
                     reason: why?.name)
             }
             return changed(result, state.heating, "heating")
@@ -95,7 +96,8 @@ enum CommandMethods {
     private static func outOfRange(_ state: StateJSON) -> RPCError {
         let heating = state.description.plan.heating
         return RPCError(
-            .refused, "target refused: this site allows "
+            .refused,
+            "target refused: this site allows "
                 + QuantityText.celsius(Int64(heating.targetMinimum.rawValue)) + " to "
                 + QuantityText.celsius(Int64(heating.targetMaximum.rawValue)),
             reason: "out_of_range")

@@ -13,8 +13,10 @@ struct Parameters {
     init(_ request: RPCRequest, of method: Method, known: [String]) throws(RPCError) {
         for member in request.parameters where !known.contains(member.key) {
             throw RPCError(
-                .invalidParameters, "\(method.rawValue) knows no parameter \"\(member.key)\": "
-                    + (known.isEmpty ? "it takes none" : "it takes \(known.joined(separator: ", "))"))
+                .invalidParameters,
+                "\(method.rawValue) knows no parameter \"\(member.key)\": "
+                    + (known.isEmpty
+                        ? "it takes none" : "it takes \(known.joined(separator: ", "))"))
         }
         members = request.parameters
         self.method = method
@@ -60,7 +62,8 @@ struct Parameters {
         guard let name = try optionalString(key) else { return nil }
         guard let code = AlarmCode(name: name.uppercased()) else {
             throw RPCError(
-                .invalidParameters, "there is no alarm \"\(name)\": codes are E001 to E902, see "
+                .invalidParameters,
+                "there is no alarm \"\(name)\": codes are E001 to E902, see "
                     + "busbar alarms list --all")
         }
         return code

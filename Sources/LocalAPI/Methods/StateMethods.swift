@@ -29,7 +29,8 @@ struct StateMethods {
         let parameters = try Parameters(request, of: .alarmsList, known: ["all"])
         let wantsAll = try parameters.optionalInteger("all", in: 0...1) == 1
         return [
-            "alarms": .array(wantsAll ? AlarmCode.all.map { state.alarm($0) } : state.standingAlarms),
+            "alarms": .array(
+                wantsAll ? AlarmCode.all.map { state.alarm($0) } : state.standingAlarms),
             "lockout": state.lockout,
         ]
     }
@@ -44,7 +45,8 @@ struct StateMethods {
         let known = names.indices.filter { fitted.rawValue & 1 << UInt8($0) != 0 }
         guard let bit = known.first(where: { names[$0] == subject.lowercased() }) else {
             throw RPCError(
-                .invalidParameters, "there is no relay or alarm \"\(subject)\": relays are "
+                .invalidParameters,
+                "there is no relay or alarm \"\(subject)\": relays are "
                     + known.map { names[$0] }.joined(separator: ", ") + "; alarms are E001 to E902")
         }
         let relay = RelayMask(rawValue: 1 << UInt8(bit))

@@ -9,7 +9,8 @@ extension LocalServer {
     func begin(_ request: RPCRequest, on connection: Connection, now: Instant) {
         do throws(RPCError) {
             guard let method = Method(rawValue: request.method) else {
-                throw RPCError(.unknownMethod, "there is no method \"\(request.method.prefix(60))\"")
+                throw RPCError(
+                    .unknownMethod, "there is no method \"\(request.method.prefix(60))\"")
             }
             try permit(method, request, connection)
             switch method.answer {
@@ -39,7 +40,8 @@ extension LocalServer {
     ) throws(RPCError) {
         guard connection.role < method.minimumRole else { return }
         let refusal = RPCError(
-            .notPermitted, "\(method.rawValue) needs the role \(method.minimumRole.name), you are "
+            .notPermitted,
+            "\(method.rawValue) needs the role \(method.minimumRole.name), you are "
                 + connection.role.name, reason: "role")
         audit(method, request, connection, refusal)
         throw refusal

@@ -160,7 +160,8 @@ public final class LocalServer {
     private func refuse(_ connection: Connection, _ now: Instant) {
         let user = connection.peer.userID
         let error = RPCError(
-            .notPermitted, "user \(SystemAccounts.userName(of: user)) has no role at this device: "
+            .notPermitted,
+            "user \(SystemAccounts.userName(of: user)) has no role at this device: "
                 + "ask for an entry in the site file under roles", reason: "unlisted")
         reject(connection, error, now)
         guard !refusedUsers.contains(user), refusedUsers.count < Limits.refusedUsers else { return }

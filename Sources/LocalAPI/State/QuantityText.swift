@@ -55,5 +55,7 @@ public enum QuantityText {
         return (scaled == 0 ? "" : sign) + "\(scaled / 10).\(scaled % 10)"
     }
 
-    private static func twoDigits(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    private static func twoDigits(_ value: Int64) -> String {
+        value < 10 ? "0\(value)" : "\(value)"
+    }
 }

@@ -114,7 +114,8 @@ struct RelayReason {
             let verb = isSet ? "sets" : "clears"
             chain.append(
                 decider == index
-                    ? "Step \(current) \(verb) it." : "Step \(which) \(verb) it, before \(current).")
+                    ? "Step \(current) \(verb) it." : "Step \(which) \(verb) it, before \(current)."
+            )
         } else {
             chain.append("No step up to \(current) sets it.")
         }
@@ -129,14 +130,16 @@ struct RelayReason {
         }
         chain.append("It ends when \(step.until.phrase)\(timeLimit(of: step)).")
         if let rest = restLeft {
-            chain.append("Heat rests for 10 s after it was last on, or after a start: \(rest) left.")
+            chain.append(
+                "Heat rests for 10 s after it was last on, or after a start: \(rest) left.")
         }
         for place in 0..<Int(step.guards.count) where step.guards[place].condition != .never {
             chain.append("It is left at once when \(step.guards[place].condition.phrase).")
         }
         chain.append(
             heating.hasDemand
-                ? "Heat is asked for by \(heating.requester.name)." : "Nobody asks for heat any more.")
+                ? "Heat is asked for by \(heating.requester.name)."
+                : "Nobody asks for heat any more.")
         return chain
     }
 

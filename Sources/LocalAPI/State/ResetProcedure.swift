@@ -41,7 +41,8 @@ struct ResetProcedure {
                 Step(
                     isDone: isOff,
                     text: isOff
-                        ? "No power behind the contactors." : "Power is present behind the contactors."
+                        ? "No power behind the contactors."
+                        : "Power is present behind the contactors."
                 ))
         }
         steps.append(waiting)
@@ -62,7 +63,8 @@ struct ResetProcedure {
         return left > .zero
             ? Step(
                 isDone: false,
-                text: "Wait \(QuantityText.wait(left.rawValue)): the press may begin 30 s after the "
+                text:
+                    "Wait \(QuantityText.wait(left.rawValue)): the press may begin 30 s after the "
                     + "trip.")
             : Step(isDone: true, text: "30 s have passed since the trip.")
     }

@@ -76,7 +76,8 @@ struct StatePicture {
         var line = label("Power") + painted + span(interlock?["in_state_ms"])
         line += ", permit line \(interlock?["permitted"]?.bool == true ? "changing" : "low")"
         let check = text(interlock?["selfcheck"])
-        line += check == "done" ? ", self-check done" : ", " + style.warning("self-check at \(check)")
+        line +=
+            check == "done" ? ", self-check done" : ", " + style.warning("self-check at \(check)")
         let sense = text(interlock?["power_sense"])
         if sense != "not_fitted" { line += ", sense \(sense)" }
         return line

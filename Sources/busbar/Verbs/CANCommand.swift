@@ -17,7 +17,8 @@ struct CANCommand: ParsableCommand {
             help: ArgumentHelp("The DBC file that describes the frames.", valueName: "file"),
             completion: .file(extensions: ["dbc"]))
         var dbc: String
-        @Argument(help: "A log as candump -l writes it; - reads standard input.", completion: .file())
+        @Argument(
+            help: "A log as candump -l writes it; - reads standard input.", completion: .file())
         var log = "-"
         @Flag(help: "One line of JSON for each frame.")
         var json = false

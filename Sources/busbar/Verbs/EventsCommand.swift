@@ -101,6 +101,7 @@ struct EventPicture {
         let severity = text(event["severity"])
         let padded = type + String(repeating: " ", count: max(0, 24 - type.count))
         let subject = text(event["subject"])
-        return "\(style.faint(time))  \(style.paint(padded, Style.Paint(severity: severity)))  \(subject)  \(data)"
+        return
+            "\(style.faint(time))  \(style.paint(padded, Style.Paint(severity: severity)))  \(subject)  \(data)"
     }
 }

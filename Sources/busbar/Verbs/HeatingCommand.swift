@@ -5,7 +5,8 @@ import LocalAPI
 struct HeatingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heating", abstract: "Start and stop heating, and set its target.",
-        subcommands: [Status.self, Start.self, Stop.self, Target.self], defaultSubcommand: Status.self)
+        subcommands: [Status.self, Start.self, Stop.self, Target.self],
+        defaultSubcommand: Status.self)
 
     struct Status: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show where the heating job is.")
@@ -126,7 +127,8 @@ struct HeatingPicture {
         if let refusal = heating["refusal"]?.string {
             lines.append("  A demand would be refused now: " + style.warning(refusal))
         }
-        return lines + [""] + WhyPicture(answer: ["transitions": transitions], style: style).lines
+        return lines + [""]
+            + WhyPicture(answer: ["transitions": transitions], style: style).lines
             .dropFirst(3)
     }
 

@@ -23,7 +23,8 @@ struct SimulateCommand: ParsableCommand {
     var seed: UInt64?
     @Option(
         name: .customLong("for"),
-        help: ArgumentHelp("How long: 90s, 10m, 2h. Overrides the scenario's own.", valueName: "time"))
+        help: ArgumentHelp(
+            "How long: 90s, 10m, 2h. Overrides the scenario's own.", valueName: "time"))
     var span: TimeSpan?
     @Option(help: ArgumentHelp("The site's profile: dev, stage or prod.", valueName: "name"))
     var profile: String?
@@ -32,7 +33,8 @@ struct SimulateCommand: ParsableCommand {
         completion: .file(extensions: ["log"]))
     var canLog: String?
     @Option(
-        help: ArgumentHelp("Write each change to this file, one JSON line each.", valueName: "file"),
+        help: ArgumentHelp(
+            "Write each change to this file, one JSON line each.", valueName: "file"),
         completion: .file())
     var trace: String?
     @Flag(help: "Print the report as JSON.")
