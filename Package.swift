@@ -130,7 +130,7 @@ let package = Package(
         .testTarget(
             name: "LocalAPITests",
             dependencies: ["LocalAPI", "Control", "Events", "Wire", "JSON", "Units"]),
-        .testTarget(name: "SystemTests", dependencies: ["JSON"]),
+        .testTarget(name: "SystemTests", dependencies: ["JSON"], exclude: ["Golden"]),
         .testTarget(name: "TidyTests"),
     ]
 )
