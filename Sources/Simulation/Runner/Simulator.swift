@@ -37,6 +37,8 @@ public struct Simulator: ~Copyable {
     public private(set) var failedWrites = 0
     public var isInvariantChecked = false
     private(set) var broken: [String] = []
+    /// For the next process; nothing in an ordinary tick looks at it.
+    private let plan: ControlPlan
     private let period: Int64
     private var nextTick: Int64 = 0
     private let heatSteps: UInt16
@@ -58,6 +60,7 @@ public struct Simulator: ~Copyable {
             region: UnwatchedRegion())
         world = World(plan: plan, origin: origin, seed: seed)
         process = hasController ? .running : .absent
+        self.plan = plan
         period = plan.tick.rawValue
         heatSteps = plan.heatSteps
     }
@@ -115,7 +118,6 @@ public struct Simulator: ~Copyable {
             guard now >= until else { return }
             loop.bus.close()
             loop.mail.close()
-            let plan = loop.controller.plan
             loop.controller = Controller(
                 plan: plan, recollection: loop.mail.storage.recollect())
             world.plant.isInRun = false
