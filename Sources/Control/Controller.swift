@@ -16,7 +16,7 @@ public struct Controller: ~Copyable {
     /// A gap between two ticks from which the tick counts as late (§7.4).
     public static let lateTick = Milliseconds(250)
 
-    public let plan: ControlPlan
+    let settings: Settings
     public internal(set) var lockout: LockoutRecord
 
     var tick = Tick(0)
@@ -29,11 +29,12 @@ public struct Controller: ~Copyable {
     var check = SelfCheck()
     var button = ResetButton()
     var resets = ResetHistory()
-    var alarms = AlarmEngine()
+    var alarms: AlarmEngine
     var shown = InputsShown()
 
     private let recollection: Recollection
     private var hasStarted = false
+    private var hasJudgedStop = false
     private var handledFatals = 0
     private var isResetting = false
     private var trippedAt = Instant.never
@@ -59,10 +60,11 @@ public struct Controller: ~Copyable {
     /// - Parameter recollection: what is known of the time before this start; its default is the
     ///   worst, so that forgetting to look is not the same as finding nothing.
     public init(plan: ControlPlan, recollection: Recollection) {
-        self.plan = plan
+        settings = Settings(plan)
         self.recollection = recollection
         signals = Signals(plan: plan.signals)
-        job = HeatingJob(target: plan.heating.target.rawValue)
+        job = HeatingJob(sequence: plan.sequence, target: plan.heating.target.rawValue)
+        alarms = AlarmEngine(plan: plan.alarms)
         lockout = LockoutRecord()
     }
 
@@ -72,7 +74,7 @@ public struct Controller: ~Copyable {
     ///
     /// Pure. Call once a tick, with instants that never go back, and `settle` after it.
     public mutating func decide(
-        _ inputs: borrowing Inputs, events: inout EventBuffer
+        _ inputs: inout Inputs, events: inout EventBuffer
     ) -> Outputs {
         let gap = inputs.now - now
         if hasStarted { tick = tick.next }
@@ -81,15 +83,17 @@ public struct Controller: ~Copyable {
         alarms.beginTick()
         handledFatals = 0
         savesLockout = false
-        show(inputs)
+        show(&inputs)
         if hasStarted { noteGap(gap, &events) } else { begin(&events) }
 
         signals.step(
-            inputs, plan: plan, jobLimit: job.jobTarget + plan.heating.overTarget.rawValue)
+            &inputs, settings: settings,
+            jobLimit: job.jobTarget + settings.heating.overTarget.rawValue)
         noteSignals(&events)
-        take(inputs, &events)
+        take(&inputs, &events)
         disaster.step(
-            signals, job.view(plan), now: now, plan: plan, alarms: &alarms, events: &events)
+            signals.image, job.view(), now: now, settings: settings, alarms: &alarms,
+            events: &events)
         interlock.check(
             sense: inputs.powerSense, now: now, alarms: &alarms, events: &events)
         operateButton(inputs.resetButton, &events)
@@ -113,12 +117,11 @@ public struct Controller: ~Copyable {
         case .repaired(let record):
             lockout = record
             savesLockout = true
-            alarms.find(.lockoutCopyBad, plan)
+            alarms.find(.lockoutCopyBad)
         case .unreadable:
             alarms.find(.lockoutCopiesBad, as: .fatal)
         }
         resets.begin(earlier: lockout.recentResets, now: now)
-        if recollection.wasHeating { alarms.find(.uncleanStop, plan) }
         guard lockout.isLocked else {
             check.start(now: now, events: &events)
             return
@@ -132,7 +135,7 @@ public struct Controller: ~Copyable {
         for index in 0..<Int(lockout.count) { alarms.restore(lockout[index], events: &events) }
     }
 
-    private mutating func show(_ inputs: borrowing Inputs) {
+    private mutating func show(_ inputs: inout Inputs) {
         shown.sense = inputs.powerSense
         shown.monostable = inputs.monostable
         shown.button = inputs.resetButton
@@ -141,51 +144,52 @@ public struct Controller: ~Copyable {
 
     private mutating func noteGap(_ gap: Milliseconds, _ events: inout EventBuffer) {
         guard gap >= Self.lateTick else { return }
-        let missed = UInt32(truncatingIfNeeded: gap.rawValue / plan.tick.rawValue - 1)
+        let missed = UInt32(truncatingIfNeeded: gap.rawValue / settings.tick.rawValue - 1)
         events.state(.ticksMissed(gap: gap, missed: missed))
         alarms.find(
-            .tickOverrun, plan, value: Int32(clamped: gap.rawValue),
+            .tickOverrun, value: Int32(clamped: gap.rawValue),
             limit: Int32(clamped: Self.lateTick.rawValue))
     }
 
     /// Alarms and events that are about the signals themselves.
     private mutating func noteSignals(_ events: inout EventBuffer) {
-        if let boot = signals.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
-        if signals.adoptedStep { alarms.find(.stepAdopted, plan) }
-        if signals.temperatures.isIncomplete { alarms.find(.channelExcluded, plan) }
+        if let boot = signals.image.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
+        if signals.image.adoptedStep { alarms.find(.stepAdopted) }
+        if signals.image.temperatures.isIncomplete { alarms.find(.channelExcluded) }
         let silence = now - max(signals.lastFrameAt, job.startOfRun)
         if shown.bus == .busOff || shown.bus == .down || silence >= Signals.busSilence {
             alarms.find(
-                .busSilent, plan,
+                .busSilent,
                 value: silence > Milliseconds(86_400_000) ? 0 : Int32(clamped: silence.rawValue))
         }
         // Before the sensors were ever seen there is nothing that could have got lost.
-        if check.isDone || check.isWaitingForSensors(now) || isTripped, !signals.stale.isEmpty {
+        if check.isDone || check.isWaitingForSensors(now) || isTripped, !signals.image.stale.isEmpty
+        {
             alarms.find(
-                .signalStale, plan, value: Int32(clamped: signals.oldestSafety.rawValue),
-                limit: Int32(clamped: plan.heating.hold.rawValue))
+                .signalStale, value: Int32(clamped: signals.image.oldestSafety.rawValue),
+                limit: Int32(clamped: settings.heating.hold.rawValue))
         }
-        if signals.lost.contains(.ambientTemperature), check.isDone {
-            alarms.find(.ambientLost, plan)
+        if signals.image.lost.contains(.ambientTemperature), check.isDone {
+            alarms.find(.ambientLost)
         }
-        guard signals.lost.bits != lostShown, check.isDone else { return }
+        guard signals.image.lost.bits != lostShown, check.isDone else { return }
         stateChanges(&events)
     }
 
     private mutating func stateChanges(_ events: inout EventBuffer) {
-        var changed = signals.lost.bits ^ lostShown
+        var changed = signals.image.lost.bits ^ lostShown
         while let signal = SignalSet.first(in: changed) {
             changed &= changed &- 1
-            if signals.lost.contains(signal) {
+            if signals.image.lost.contains(signal) {
                 events.state(.signalLost(signal, quality(of: signal)))
             } else {
                 events.state(.signalRegained(signal))
             }
         }
-        lostShown = signals.lost.bits
+        lostShown = signals.image.lost.bits
     }
 
-    private mutating func take(_ inputs: borrowing Inputs, _ events: inout EventBuffer) {
+    private mutating func take(_ inputs: inout Inputs, _ events: inout EventBuffer) {
         for index in 0..<inputs.commands.count {
             carryOut(inputs.commands[index], &events)
         }
@@ -193,17 +197,17 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func noteShell(_ shell: ShellConditions) {
-        if shell.contains(.journalUnwritable) { alarms.find(.journalUnwritable, plan) }
-        if shell.contains(.eventsLost) { alarms.find(.eventsLost, plan) }
-        if shell.contains(.notRealTime) { alarms.find(.notRealTime, plan) }
-        if shell.contains(.peerRefused) { alarms.find(.peerRefused, plan) }
-        if shell.contains(.configurationRejected) { alarms.find(.configurationRejected, plan) }
+        if shell.contains(.journalUnwritable) { alarms.find(.journalUnwritable) }
+        if shell.contains(.eventsLost) { alarms.find(.eventsLost) }
+        if shell.contains(.notRealTime) { alarms.find(.notRealTime) }
+        if shell.contains(.peerRefused) { alarms.find(.peerRefused) }
+        if shell.contains(.configurationRejected) { alarms.find(.configurationRejected) }
     }
 
     private mutating func runJob(_ events: inout EventBuffer) {
         let context = jobContext()
         if alarms.fatalCount > 0 {
-            if let code = job.fatalInThisTick(signals, context, plan: plan) {
+            if let code = job.fatalInThisTick(signals.image, context, settings: settings) {
                 alarms.find(code, as: .fatal)
             }
             return
@@ -215,14 +219,17 @@ public struct Controller: ~Copyable {
             signals.mark()
             check.start(now: now, events: &events)
         }
-        job.step(&signals, context, plan: plan, alarms: &alarms, events: &events)
+        job.step(
+            signals.image, context, settings: settings, alarms: &alarms, events: &events)
+        if job.beganHold { signals.mark() }
     }
 
     var isTripped: Bool { interlock.state == .tripped }
 
-    func jobContext() -> HeatingJob.Context {
+    mutating func jobContext() -> HeatingJob.Context {
         HeatingJob.Context(
-            now: now, refusal: refusal(), isSelfChecking: !check.isDone,
+            now: now, refusal: job.hasPendingDemand ? refusal() : nil,
+            isSelfChecking: !check.isDone,
             isPowerOpen: interlock.state == .open, isPowerProven: interlock.state == .closed)
     }
 
@@ -234,9 +241,9 @@ public struct Controller: ~Copyable {
             return .errorAlarm
         }
         if alarms.active.contains(.flameInStandby) { return .flameInStandby }
-        if plan.signals.has(.gasReady), !signals.gasReady.isOn { return .gasSensorNotReady }
-        if signals.temperatures.disagrees { return .sensorsDisagree }
-        if signals.temperatures.isOverJob { return .alreadyHot }
+        if signals.image.has(.gasReady), !signals.image.gasReady.isOn { return .gasSensorNotReady }
+        if signals.image.temperatures.disagrees { return .sensorsDisagree }
+        if signals.image.temperatures.isOverJob { return .alreadyHot }
         return nil
     }
 
@@ -245,7 +252,7 @@ public struct Controller: ~Copyable {
         outputs.readsIdentity = check.wantsIdentity
         if isTripped, !isResetting {
             outputs.trips = !(link.isAnswering && link.status.isTripped)
-            link.prepare(&outputs, isLeased: false, plan: plan)
+            link.prepare(&outputs, isLeased: false, settings: settings)
             return
         }
         if !isTripped {
@@ -255,18 +262,18 @@ public struct Controller: ~Copyable {
         } else {
             outputs.dropsPermit = !check.wantsEdge
         }
-        link.prepare(&outputs, isLeased: check.wantsLease, plan: plan)
+        link.prepare(&outputs, isLeased: check.wantsLease, settings: settings)
     }
 
     /// P5: what proves that the heat is wanted by somebody who can see it.
-    private func carriesProof() -> Bool {
+    private mutating func carriesProof() -> Bool {
         guard job.isHeatOn else { return false }
-        switch plan.profile {
+        switch settings.profile {
         case .gas:
-            return signals.flame.isOn
-                && signals.flame.freshness.age(now) < plan.heating.flameStale
+            return signals.image.flame.isOn
+                && signals.image.flame.freshness.age(now) < settings.heating.flameStale
         case .electric, .external:
-            return signals.temperatures.isValid
+            return signals.image.temperatures.isValid
         }
     }
 
@@ -278,10 +285,12 @@ public struct Controller: ~Copyable {
     ) -> Verdict {
         link.take(
             answer, outputs: outputs, isPowerClosed: interlock.isPowerClosed,
-            isTripped: isTripped || !mayJudgeReadBack, plan: plan, alarms: &alarms,
+            isTripped: isTripped || !mayJudgeReadBack(), alarms: &alarms,
             events: &events)
         let wasTripped = isTripped
+        let before = check.step
         advanceCheck(answer, &events)
+        if before == .outputs, check.step == .clock { judgeUncleanStop() }
         cutIfFatal(&events)
 
         var verdict = Verdict()
@@ -291,7 +300,7 @@ public struct Controller: ~Copyable {
         }
         shown.isPermitted = verdict.permit == .edge
         noteRelays(&events)
-        alarms.step(now: now, plan: plan.alarms, events: &events)
+        alarms.step(now: now, events: &events)
         verdict.savesLockout = savesLockout
         if wasHeatOn != job.isHeatOn {
             wasHeatOn = job.isHeatOn
@@ -300,13 +309,21 @@ public struct Controller: ~Copyable {
         return verdict
     }
 
+    /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let that
+    /// run's lease expire: with heat on that is E402, which ends the check before it gets here.
+    private mutating func judgeUncleanStop() {
+        guard recollection.wasHeating, !hasJudgedStop else { return }
+        hasJudgedStop = true
+        alarms.find(.uncleanStop)
+    }
+
     /// The board's answer to a TRIP that was written after `settle`. Until it reads back as tripped
     /// the TRIP is repeated each tick, so there is nothing to remember.
     public mutating func noteTrip(_ transfer: BoardAnswer.Transfer) {}
 
     /// While the check has not yet seen all outputs off, what a killed run left on may still be
     /// falling; the check itself judges it.
-    private var mayJudgeReadBack: Bool {
+    private mutating func mayJudgeReadBack() -> Bool {
         switch check.step {
         case .waiting, .identity, .outputs: link.status.isTripped
         case .clock, .lease, .permit, .sensors, .done, .failed: true
@@ -329,8 +346,8 @@ public struct Controller: ~Copyable {
             SelfCheck.Findings(
                 now: now, answer: answer, wasLeased: outputs.heartbeat != nil,
                 wasEdge: check.wantsEdge && !outputs.dropsPermit, sense: shown.sense,
-                monostable: shown.monostable, areSensorsProven: areSensorsProven),
-            plan: plan, events: &events)
+                monostable: shown.monostable, areSensorsProven: areSensorsProven()),
+            settings: settings, events: &events)
         if let failure { fail(failure, &events) }
         if check.isDone { bootAtCheck = link.status.bootCount }
         if isResetting, check.isDone { finishReset(&events) }
@@ -344,10 +361,10 @@ public struct Controller: ~Copyable {
         check.start(now: now, events: &events)
     }
 
-    private var areSensorsProven: Bool {
-        let isFlameOff = plan.profile != .gas || signals.flame.isOff
-        let isGasReady = !plan.signals.has(.gasReady) || signals.gasReady.isOn
-        return signals.isProven(plan.signals) && isFlameOff && isGasReady
+    private mutating func areSensorsProven() -> Bool {
+        let isFlameOff = settings.profile != .gas || signals.image.flame.isOff
+        let isGasReady = !signals.image.has(.gasReady) || signals.image.gasReady.isOn
+        return signals.image.isProven && isFlameOff && isGasReady
     }
 
     private mutating func fail(_ failure: SelfCheck.Failure, _ events: inout EventBuffer) {
@@ -408,7 +425,7 @@ public struct Controller: ~Copyable {
 
     private mutating func operateButton(_ line: LineState, _ events: inout EventBuffer) {
         let press = button.step(line, now: now)
-        if button.isStuck { alarms.find(.buttonStuck, plan) }
+        if button.isStuck { alarms.find(.buttonStuck) }
         guard let press, isTripped, !isResetting else { return }
         if let refusal = resetRefusal(press) {
             refuseReset(refusal, &events)
@@ -421,7 +438,7 @@ public struct Controller: ~Copyable {
         check.start(now: now, events: &events)
     }
 
-    private func resetRefusal(_ press: ResetButton.Press) -> ResetRefusal? {
+    private mutating func resetRefusal(_ press: ResetButton.Press) -> ResetRefusal? {
         if press.length < ResetButton.pressMinimum { return .pressTooShort }
         if press.length > ResetButton.pressMaximum { return .pressTooLong }
         if press.began - trippedAt < Milliseconds(30_000) { return .tooSoon }
@@ -436,9 +453,9 @@ public struct Controller: ~Copyable {
     mutating func refuseReset(_ reason: ResetRefusal, _ events: inout EventBuffer) {
         events.state(.resetRefused(reason))
         if reason == .tooMany {
-            alarms.find(.tooManyResets, plan, value: Int32(resets.count(now)), limit: 5)
+            alarms.find(.tooManyResets, value: Int32(resets.count(now)), limit: 5)
         } else {
-            alarms.find(.resetRefused, plan, value: Int32(reason.rawValue))
+            alarms.find(.resetRefused, value: Int32(reason.rawValue))
         }
     }
 

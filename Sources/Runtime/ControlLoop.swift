@@ -39,7 +39,7 @@ public struct ControlLoop<
     public mutating func tick(at now: Instant) {
         sample(now)
         region.enter()
-        let outputs = controller.decide(inputs, events: &events)
+        let outputs = controller.decide(&inputs, events: &events)
         region.exit()
 
         // A cut goes out by its fastest way first, and no way waits for another.

@@ -41,7 +41,7 @@ enum Words {
 
     static let refusals: [(String, HeatingRefusal)] = [
         HeatingRefusal.fatalAlarm, .errorAlarm, .flameInStandby, .gasSensorNotReady,
-        .sensorsDisagree, .selfCheckRunning, .selfCheckFailed, .jobRunning,
+        .sensorsDisagree, .selfCheckRunning, .selfCheckFailed, .jobRunning, .alreadyHot,
     ].map { ($0.name, $0) }
 
     static let resetRefusals: [(String, ResetRefusal)] = [

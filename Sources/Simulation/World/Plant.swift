@@ -1,6 +1,5 @@
-public import Events
 public import RelayBoard
-public import Units
+import Units
 
 /// A quantity of the plant that a scenario may set.
 public enum PlantQuantity: UInt8, Sendable {

@@ -1,6 +1,6 @@
 public import Control
-public import Events
-public import Units
+import Events
+import Units
 
 /// The CAN sensor node: sends each frame of the site's plan in its period, with alive counter, boot
 /// counter and checksum, and fails in the ways in which such nodes fail.

@@ -1,8 +1,8 @@
 public import Control
 public import Events
-public import HAL
+import HAL
 import Runtime
-public import Units
+import Units
 
 /// The device's storage in memory, as far as the controller's safety hangs on it: two copies of the
 /// lockout record and the mark that heat is on. It outlives the process, and a power cycle.

@@ -1,8 +1,7 @@
 public import Control
-public import Events
-import HAL
-public import RelayBoard
-public import Units
+import Events
+import RelayBoard
+import Units
 
 /// What changed in the world, and in which millisecond.
 public struct WorldChange: Hashable, Sendable {
