@@ -76,10 +76,11 @@ public func simulate(_ options: SimulateOptions, host: SimulateHost) -> Simulate
             options.scenarios.isEmpty ? [nil] : options.scenarios.map { Optional($0) }
         for file in scenarios {
             do throws(ScenarioError) {
-                let scenario = try file.map { name throws(ScenarioError) in try runner.load(name) }
+                let scenario =
+                    try file.map { name throws(ScenarioError) in try runner.load(name) }
                     ?? plainRun(runner)
                 let result = try runner.run(scenario)
-                report.add(result)
+                report.add(result, seed: options.seed)
                 documents.append(result.json)
             } catch {
                 report.failures.append(error.description)
@@ -131,13 +132,14 @@ private func readLog(_ file: String, _ host: SimulateHost) throws -> [FrameFeed.
 }
 
 extension SimulateReport {
-    fileprivate mutating func add(_ result: ScenarioRunner.Result) {
+    fileprivate mutating func add(_ result: ScenarioRunner.Result, seed: UInt64?) {
         ticks += result.ticks
         let alarms = result.alarms.map(\.name).joined(separator: " ")
         let verdict = result.failures.isEmpty ? "ok" : "\(result.failures.count) failed"
         lines.append(
             "\(result.name): \(verdict), \(result.durationMs / 1_000) s, "
                 + "alarms \(alarms.isEmpty ? "none" : alarms)")
+        if let seed { lines.append("  seed \(seed), faults:") }
         lines += result.faults.map { "  \($0)" }
         failures += result.failures.map(\.description)
     }

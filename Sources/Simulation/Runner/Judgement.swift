@@ -54,7 +54,8 @@ struct Judgement {
         case .count(let kind, let range): judge(kind, range)
         case .firstOut(let code):
             code == outcome.firstOut
-                ? nil : failure("", "first-out \(code?.name ?? "none")", outcome.firstOut?.name ?? "none")
+                ? nil
+                : failure("", "first-out \(code?.name ?? "none")", outcome.firstOut?.name ?? "none")
         case .noPermitEdgeAfter(let time):
             (outcome.lastPermitEdge ?? -1) <= time
                 ? nil
@@ -92,7 +93,8 @@ struct Judgement {
         guard !holds else { return nil }
         let found =
             times.isEmpty
-            ? "it never" : "it at " + times.prefix(5).map { "\($0)" }.joined(separator: ", ") + " ms"
+            ? "it never"
+            : "it at " + times.prefix(5).map { "\($0)" }.joined(separator: ", ") + " ms"
         return failure(
             describe(expectation.when), describe(expectation.what),
             state(of: expectation.what, expectation.when).map { "\($0), \(found)" } ?? found)

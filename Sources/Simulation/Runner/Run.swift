@@ -137,7 +137,7 @@ struct Run: ~Copyable {
     private mutating func planFaults() {
         guard let seed = runner.seed else { return }
         simulator.isInvariantChecked = true
-        let schedule = FaultSchedule(seed: seed, durationMs: end - origin, plan: site.plan)
+        let schedule = FaultSchedule(seed: seed, durationMs: end - origin)
         faults = schedule.lines
         actions = (actions + schedule.actions).enumerated()
             .sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }

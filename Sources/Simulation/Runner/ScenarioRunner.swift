@@ -114,7 +114,8 @@ public struct ScenarioRunner {
         let mine = history.entries.filter(\.isOutput)
         let theirs = otherResult.history.entries.filter(\.isOutput)
         guard mine != theirs else { return [] }
-        let place = zip(mine, theirs).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        let place =
+            zip(mine, theirs).enumerated().first { $0.element.0 != $0.element.1 }?.offset
             ?? min(mine.count, theirs.count)
         func text(_ entries: [History.Entry]) -> String {
             place < entries.count ? "\(entries[place].what) at \(entries[place].at) ms" : "nothing"

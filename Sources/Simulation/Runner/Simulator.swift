@@ -61,11 +61,7 @@ public struct Simulator: ~Copyable {
         process = hasController ? .running : .absent
         self.plan = plan
         period = plan.tick.rawValue
-        var heat: UInt16 = 0
-        for index in 0..<plan.sequence.count where plan.sequence[index].kind == .heat {
-            heat |= 1 << UInt16(index)
-        }
-        heatSteps = heat
+        heatSteps = plan.heatSteps
     }
 
     public var now: Int64 { world.now }
@@ -164,5 +160,16 @@ public struct Simulator: ~Copyable {
                 isRunning: process == .running)
         else { return }
         if broken.count < 10 { broken.append("at \(now) ms of the world: \(rule)") }
+    }
+}
+
+extension ControlPlan {
+    /// The steps that heat, one bit each: P1's water warms in them only.
+    var heatSteps: UInt16 {
+        var steps: UInt16 = 0
+        for index in 0..<sequence.count where sequence[index].kind == .heat {
+            steps |= 1 << UInt16(index)
+        }
+        return steps
     }
 }

@@ -14,7 +14,8 @@ enum Words {
 
     private static func inCamelCase(_ name: String) -> String {
         let parts = name.split(separator: "_")
-        return parts[0] + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }
+        return parts[0]
+            + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }
             .joined()
     }
 

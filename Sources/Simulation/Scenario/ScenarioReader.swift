@@ -29,7 +29,8 @@ extension Scenario {
             }
             overrides = patch
         }
-        startsAtBoot = try fields.choice("start", [("ready", false), ("boot", true)], default: false)
+        startsAtBoot = try fields.choice(
+            "start", [("ready", false), ("boot", true)], default: false)
         hasController = try fields.bool("controller", default: true)
         seed = UInt64(try fields.optionalInt("seed", 0...Int64.max, unit: "") ?? 0)
         try readPlant(&fields)

@@ -43,7 +43,8 @@ public struct SimulatedCANBus: CANBus, ~Copyable {
             counters.overflowed &+= 1
             return
         }
-        queue[(first &+ count) & (Self.capacity - 1)] = ReceivedFrame(frame, arrival: arrival)
+        let place = (first &+ count) & (Self.capacity - 1)
+        queue[place] = ReceivedFrame(frame, arrival: arrival)
         count &+= 1
     }
 
@@ -63,6 +64,8 @@ public struct SimulatedCANBus: CANBus, ~Copyable {
         }
     }
 
+    /// Inlined, because a call would be given a copy of the whole queue (seen with Swift 6.3.1).
+    @inline(__always)
     private func isOurs(_ id: UInt32) -> Bool {
         for index in 0..<idCount where ids[index] == id { return true }
         return false
