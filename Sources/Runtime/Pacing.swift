@@ -4,7 +4,7 @@ public import Units
 /// A clock that can also wait. `LinuxHAL`'s is the only one that really does.
 public protocol PacingClock: Clock, ~Copyable {
     /// Returns when `instant` has come, at once if it has passed.
-    mutating func sleep(until instant: Instant)
+    mutating func wait(until instant: Instant)
 }
 
 /// When the next tick is due. Deadlines are absolute, so a late tick does not move those after it.
@@ -76,7 +76,7 @@ public func runPaced<
 ) {
     var pacing = Pacing(period: period, start: clock.now())
     while true {
-        clock.sleep(until: pacing.deadline)
+        clock.wait(until: pacing.deadline)
         let now = clock.now()
         let lateness = pacing.begin(at: now)
         guard work.tick(at: now, lateness: lateness) else { return }

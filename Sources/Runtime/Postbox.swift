@@ -12,8 +12,8 @@ public import Synchronization
 /// | `commands` | API     | control |
 /// | `outcomes` | control | API     |
 public final class Postbox: Sendable {
-    /// A trip states about 70 events in one tick and a busy job one in a few seconds, so this covers
-    /// a journal thread that stands still for minutes. 4,096 events take about 350 KiB.
+    /// A trip states about 70 events in one tick and a busy job one in a few seconds, so this
+    /// covers a journal thread that stands still for minutes. 4,096 events take about 350 KiB.
     public static let eventCapacity = 4_096
     /// More requests than 64 people can have waiting; the API answers "busy" to the next.
     public static let commandCapacity = 64

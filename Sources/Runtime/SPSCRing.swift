@@ -2,13 +2,13 @@ import Synchronization
 
 /// A queue of fixed length between exactly two threads: one only pushes, one only pops.
 ///
-/// Neither ever waits, takes a lock or allocates, so the control thread can be at either end. A full
-/// ring refuses the element and says so; the pusher counts.
+/// Neither ever waits, takes a lock or allocates, so the control thread can be at either end. A
+/// full ring refuses the element and says so; the pusher counts.
 ///
-/// Memory order: the slot is written before `tail` is stored with release, and read after `tail` was
-/// loaded with acquire; `head` does the same for the way back. Each end remembers the other's index
-/// as it last saw it, and looks again only when by that it could not go on: at 10 million elements
-/// this kept one cache line from travelling twice per element.
+/// Memory order: the slot is written before `tail` is stored with release, and read after `tail`
+/// was loaded with acquire; `head` does the same for the way back. Each end remembers the other's
+/// index as it last saw it, and looks again only when by that it could not go on: at 10 million
+/// elements this kept one cache line from travelling twice per element.
 @safe
 public final class SPSCRing<Element: Sendable>: @unchecked Sendable {
     /// How many elements fit: a power of two.

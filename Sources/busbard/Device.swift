@@ -106,10 +106,10 @@ final class Device {
     }
 
     /// 5 ms: chosen, for starting only.
-    private func pause() { clock.sleep(until: clock.now() + Milliseconds(5)) }
+    private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
 
-    /// The kernel's number for this boot. A system without one gets a random number: each start then
-    /// looks like a boot of its own, which is the careful way.
+    /// The kernel's number for this boot. A system without one gets a random number: each start
+    /// then looks like a boot of its own, which is the careful way.
     private static func bootIdentifier() -> Identifier128 {
         do throws(FileError) {
             let bytes = try readFile("/proc/sys/kernel/random/boot_id")

@@ -22,8 +22,8 @@ final class JournalWorker {
     /// The state image without anything having happened: chosen, 288 small writes a day.
     private static let imagePeriod = Milliseconds(300_000)
 
-    /// What the worker is made from, on its own thread: the journal belongs to the thread that opens
-    /// it.
+    /// What the worker is made from, on its own thread: the journal belongs to the thread that
+    /// opens it.
     struct Start: Sendable {
         let configuration: Journal.Configuration
         let links: Links
@@ -63,7 +63,7 @@ final class JournalWorker {
             let now = clock.now()
             turn(now)
             if isLast { break }
-            clock.sleep(until: now + Self.period)
+            clock.wait(until: now + Self.period)
         }
         sayFarewell(clock.now())
     }

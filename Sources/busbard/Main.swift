@@ -11,8 +11,8 @@ import Units
 /// | journal | rings → SQLite, lockout copies, state image      | 20 ms at a time        |
 /// | main    | local socket, SIGTERM                            | clients and the signal |
 ///
-/// Nothing that the other two do can hold the control thread up; if one of them is killed, so is the
-/// process, and the relays open by lease and permit line.
+/// Nothing that the other two do can hold the control thread up; if one of them is killed, so is
+/// the process, and the relays open by lease and permit line.
 @main
 enum Busbard {
     static let version = "0.1.0"
@@ -56,7 +56,8 @@ struct StartError: Error {
     var exitCode: Int32
     var message: String
 
-    /// - Parameter exitCode: 1 if something is wrong with the machine or its files, 2 with the call.
+    /// - Parameter exitCode: 1 if something is wrong with the machine or its files, 2 with the
+    /// call.
     init(_ message: String, exitCode: Int32 = 1) {
         self.message = message
         self.exitCode = exitCode

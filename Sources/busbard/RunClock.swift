@@ -3,7 +3,8 @@ import LinuxHAL
 import Runtime
 import Units
 
-/// The monotonic clock, counted from the start of this process: what every `Instant` of a run means.
+/// The monotonic clock, counted from the start of this process: what every `Instant` of a run
+/// means.
 struct RunClock: PacingClock, Sendable {
     private var kernel = MonotonicClock()
     private let origin: Milliseconds
@@ -12,5 +13,5 @@ struct RunClock: PacingClock, Sendable {
 
     func now() -> Instant { kernel.now() - origin }
     mutating func wall() -> HAL.WallTime { kernel.wall() }
-    func sleep(until instant: Instant) { kernel.sleep(until: instant + origin) }
+    func wait(until instant: Instant) { kernel.sleep(until: instant + origin) }
 }

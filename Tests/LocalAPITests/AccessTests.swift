@@ -120,7 +120,8 @@ struct AccessTests {
     }
 }
 
-/// Needs to be root, to become somebody else: elsewhere nobody could be refused by the kernel's word.
+/// Needs to be root, to become somebody else: elsewhere nobody could be refused by the kernel's
+/// word.
 @Suite("Peers", .enabled(if: getuid() == 0, "only root can become another user"), .serialized)
 struct PeerTests {
     @Test("an unlisted user is told so, gets nothing, and raises its alarm once")

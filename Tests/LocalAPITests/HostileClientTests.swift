@@ -4,7 +4,8 @@ import Testing
 
 @testable import LocalAPI
 
-/// Whatever a client sends, the server answers or closes, goes on serving, and passes no command on.
+/// Whatever a client sends, the server answers or closes, goes on serving, and passes no command
+/// on.
 @Suite("Hostile clients", .serialized)
 struct HostileClientTests {
     struct Row: CustomTestStringConvertible, Sendable {

@@ -10,7 +10,7 @@ struct FakeClock: PacingClock, ~Copyable {
 
     mutating func now() -> Instant { time }
     mutating func wall() -> WallTime { WallTime(milliseconds: 0, quality: .unsynced) }
-    mutating func sleep(until instant: Instant) {
+    mutating func wait(until instant: Instant) {
         slept.append(instant.rawValue)
         if instant > time { time = instant }
     }

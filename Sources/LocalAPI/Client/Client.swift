@@ -44,7 +44,8 @@ public struct Client: ~Copyable {
             close(socket)
             if number == EACCES {
                 throw .broken(
-                    "\(path): \(reason): you must be in the group that owns the socket: ls -l \(path)"
+                    "\(path): \(reason): you must be in the group that owns the socket: "
+                        + "ls -l \(path)"
                 )
             }
             throw .unreachable(

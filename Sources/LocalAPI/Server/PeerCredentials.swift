@@ -21,8 +21,8 @@ extension Peer {
             groupIDs: groups(of: credentials.userID, primary: credentials.groupID))
     }
 
-    /// SO_PEERCRED tells the primary group only; the others come from the system's user list. A user
-    /// who is not in that list has just the primary one.
+    /// SO_PEERCRED tells the primary group only; the others come from the system's user list. A
+    /// user who is not in that list has just the primary one.
     private static func groups(of user: uid_t, primary: gid_t) -> [UInt32] {
         guard let entry = getpwuid(user), let name = entry.pointee.pw_name else { return [primary] }
         // 64: chosen. Linux allows 65,536 groups, but a person who is in more than 64 of them can

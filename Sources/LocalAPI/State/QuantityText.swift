@@ -9,8 +9,8 @@ public enum QuantityText {
 
     /// 850 is "0.8 s", 184_000 is "3 min 04 s", 7_500_000 is "2 h 05 min", 200_000_000 "2 d 07 h".
     ///
-    /// Cut, not rounded: an age must never look younger than a limit that it has reached, nor a wait
-    /// shorter than it is; waits are printed with `wait`.
+    /// Cut, not rounded: an age must never look younger than a limit that it has reached, nor a
+    /// wait shorter than it is; waits are printed with `wait`.
     public static func duration(_ milliseconds: Int64) -> String {
         guard milliseconds >= 0 else { return "–" }
         let seconds = milliseconds / 1_000

@@ -143,7 +143,8 @@ struct RelayReason {
         return chain
     }
 
-    /// What is left of the rest that the relay board insists on between two heats; nil if it is over.
+    /// What is left of the rest that the relay board insists on between two heats; nil if it is
+    /// over.
     private var restLeft: String? {
         let heating = snapshot.heating
         guard !heating.isHeatOn, heating.heatChangedAt != .never else { return nil }

@@ -9,7 +9,7 @@ import Units
 /// The loop that runs on the Pi, over the simulated world.
 public typealias SimulatedLoop = ControlLoop<
     SimulatedCANBus, PicoRelayBoard<SimulatedRelayBoard>, SimulatedLines, SimulatedMailbox,
-    UnwatchedRegion
+    WatchedRegion
 >
 
 /// The whole device in virtual time: world, buses, loop, and the process that may stop or die.
@@ -57,7 +57,7 @@ public struct Simulator: ~Copyable {
                 bus: SimulatedRelayBoard(clockAtBoot: boardClockUs), lease: plan.interlock.lease),
             lines: SimulatedLines(plan: plan.interlock), mail: mail,
             controller: Controller(plan: plan, recollection: recollection),
-            region: UnwatchedRegion())
+            region: WatchedRegion())
         world = World(plan: plan, origin: origin, seed: seed)
         process = hasController ? .running : .absent
         self.plan = plan

@@ -41,7 +41,7 @@ extension WorldAction {
 }
 
 extension World {
-    /// Lets heat flow whenever its contacts are closed. Scenarios keep to the acceptance plant, which
-    /// heats in one step of the job only; a world to play with behaves as a tank does.
+    /// Lets heat flow whenever its contacts are closed. Scenarios keep to the acceptance plant,
+    /// which heats in one step of the job only; a world to play with behaves as a tank does.
     public mutating func heatWheneverClosed() { plant.heatsOnlyInRun = false }
 }

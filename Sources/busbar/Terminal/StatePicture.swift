@@ -1,7 +1,8 @@
 import JSON
 import LocalAPI
 
-/// The device's state for people: `status` prints it, `watch` redraws it. What is worst stands first.
+/// The device's state for people: `status` prints it, `watch` redraws it. What is worst stands
+/// first.
 struct StatePicture {
     let state: JSONValue
     let style: Style

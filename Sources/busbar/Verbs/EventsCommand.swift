@@ -101,7 +101,7 @@ struct EventPicture {
         let severity = text(event["severity"])
         let padded = type + String(repeating: " ", count: max(0, 24 - type.count))
         let subject = text(event["subject"])
-        return
-            "\(style.faint(time))  \(style.paint(padded, Style.Paint(severity: severity)))  \(subject)  \(data)"
+        let painted = style.paint(padded, Style.Paint(severity: severity))
+        return "\(style.faint(time))  \(painted)  \(subject)  \(data)"
     }
 }
