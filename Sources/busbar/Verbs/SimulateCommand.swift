@@ -50,7 +50,7 @@ struct SimulateCommand: ParsableCommand {
         options.profile = profile
         options.canLog = canLog
         let file = try trace.map { path throws(Failure) in try TraceFile(path) }
-        var host = SimulateHost(read: { path in try? bytes(of: path) })
+        var host = SimulateHost()
         if let file { host.trace = { file.append($0) } }
         if realtime { host.wait = RealTime().wait }
         let report = simulate(options, host: host)
