@@ -130,7 +130,8 @@ struct WorldTests {
                 + "{\"at\":40000,\"action\":\"demand\",\"on\":false},"
                 + "{\"at\":100000,\"action\":\"demand\",\"on\":true},"
                 + "{\"at\":105000,\"action\":\"demand\",\"on\":false}",
-            expectations: "{\"what\":\"alarm\",\"code\":\"E404\",\"at\":105600}", duration: 110_000),
+            expectations: "{\"what\":\"alarm\",\"code\":\"E404\",\"at\":105600}",
+            duration: 110_000),
     ]
 
     @Test("holds", arguments: rows)
