@@ -65,18 +65,17 @@ public struct SensorNode: Sendable {
     private var offsets: InlineArray<3, Int32>
 
     /// - Parameter origin: a time at which all frames go out together.
-    public init(plan: SignalPlan, origin: Int64, start: Int64 = 0) {
+    public init(plan: SignalPlan, origin: Int64) {
         frames = InlineArray(repeating: Frame())
         frameCount = plan.frameCount
         values = InlineArray(repeating: 0)
         forced = InlineArray(repeating: Forced())
         onceValues = InlineArray(repeating: 0)
         offsets = InlineArray(repeating: 0)
-        nextAt = start
+        nextAt = 0
         for index in 0..<plan.frameCount {
             frames[index].plan = plan[index]
-            let period = plan[index].period.rawValue
-            frames[index].nextAt = start + (origin - start) % period
+            frames[index].nextAt = origin % plan[index].period.rawValue
             for place in 0..<plan[index].fieldCount {
                 let field = plan[index][place]
                 frames[index].signals |= 1 << UInt32(field.signal.rawValue)
