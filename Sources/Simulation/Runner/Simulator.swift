@@ -9,7 +9,7 @@ import Units
 /// The loop that runs on the Pi, over the simulated world.
 public typealias SimulatedLoop = ControlLoop<
     SimulatedCANBus, PicoRelayBoard<SimulatedRelayBoard>, SimulatedLines, SimulatedMailbox,
-    UnwatchedRegion
+    WatchedRegion
 >
 
 /// The whole device in virtual time: world, buses, loop, and the process that may stop or die.
@@ -37,6 +37,7 @@ public struct Simulator: ~Copyable {
     public private(set) var failedWrites = 0
     public var isInvariantChecked = false
     private(set) var broken: [String] = []
+    private let plan: ControlPlan
     private let period: Int64
     private var nextTick: Int64 = 0
     private let heatSteps: UInt16
@@ -55,9 +56,10 @@ public struct Simulator: ~Copyable {
                 bus: SimulatedRelayBoard(clockAtBoot: boardClockUs), lease: plan.interlock.lease),
             lines: SimulatedLines(plan: plan.interlock), mail: mail,
             controller: Controller(plan: plan, recollection: recollection),
-            region: UnwatchedRegion())
+            region: WatchedRegion())
         world = World(plan: plan, origin: origin, seed: seed)
         process = hasController ? .running : .absent
+        self.plan = plan
         period = plan.tick.rawValue
         heatSteps = plan.heatSteps
     }
@@ -115,7 +117,6 @@ public struct Simulator: ~Copyable {
             guard now >= until else { return }
             loop.bus.close()
             loop.mail.close()
-            let plan = loop.controller.plan
             loop.controller = Controller(
                 plan: plan, recollection: loop.mail.storage.recollect())
             world.plant.isInRun = false
