@@ -198,4 +198,18 @@ struct WorldTests {
         let data = (0..<Int(frame.length)).map { hex(UInt64(frame.byte($0)), 2) }.joined()
         return "(\(seconds).\(micro)) can0 \(hex(UInt64(frame.id), 3))#\(data)\n"
     }
+
+    @Test("an action that is not the world's is refused where the world is played live")
+    func liveRefusesRequests() throws {
+        #expect(
+            try LiveWorld.action(from: ["action": "set", "quantity": "gas", "value": 1])
+                == .set(.gas, 1))
+        let error = #expect(throws: ScenarioError.self) {
+            _ = try LiveWorld.action(from: ["action": "kill"])
+        }
+        #expect(
+            error?.description
+                == "action: $.action: this one is for scenarios only: a live process is asked, "
+                + "stopped or killed like any other")
+    }
 }

@@ -49,6 +49,14 @@ enum ActionReader {
         return [ScheduledAction(at: at, reading.does), ScheduledAction(at: until, undoes)]
     }
 
+    /// One action to be done now, without `at`.
+    static func readNow(_ value: JSONValue) throws(ScenarioError) -> WorldAction {
+        var fields = try Fields(value, file: "action", at: .root)
+        let reading = try read(try fields.choice("action", words), &fields)
+        try fields.refuseUnknownKeys()
+        return reading.does
+    }
+
     private enum Word {
         case request(RequestWord)
         case sensor(SensorWord)

@@ -65,17 +65,18 @@ public struct SensorNode: Sendable {
     private var offsets: InlineArray<3, Int32>
 
     /// - Parameter origin: a time at which all frames go out together.
-    public init(plan: SignalPlan, origin: Int64) {
+    public init(plan: SignalPlan, origin: Int64, start: Int64 = 0) {
         frames = InlineArray(repeating: Frame())
         frameCount = plan.frameCount
         values = InlineArray(repeating: 0)
         forced = InlineArray(repeating: Forced())
         onceValues = InlineArray(repeating: 0)
         offsets = InlineArray(repeating: 0)
-        nextAt = 0
+        nextAt = start
         for index in 0..<plan.frameCount {
             frames[index].plan = plan[index]
-            frames[index].nextAt = origin % plan[index].period.rawValue
+            let period = plan[index].period.rawValue
+            frames[index].nextAt = start + (origin - start) % period
             for place in 0..<plan[index].fieldCount {
                 let field = plan[index][place]
                 frames[index].signals |= 1 << UInt32(field.signal.rawValue)

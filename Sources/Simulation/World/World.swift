@@ -49,9 +49,10 @@ public struct World: Sendable {
     /// - Parameters:
     ///   - origin: a time at which the node sends all its frames at once: a scenario's t = 0.
     ///   - seed: of the noise on the bus. Faults have a generator of their own.
-    public init(plan: ControlPlan, origin: Int64, seed: UInt64) {
-        node = SensorNode(plan: plan.signals, origin: origin)
-        now = 0
+    ///   - start: the time at which it begins.
+    public init(plan: ControlPlan, origin: Int64, start: Int64 = 0, seed: UInt64) {
+        node = SensorNode(plan: plan.signals, origin: origin, start: start)
+        now = start
         noise = SplitMix64(seed: seed)
         changes.reserveCapacity(64)
     }
