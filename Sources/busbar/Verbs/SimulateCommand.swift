@@ -108,7 +108,7 @@ private struct RealTime {
         let left = milliseconds - (Self.milliseconds() - start)
         guard left > 0 else { return }
         // On no descriptor: only the time passes. A signal that cuts it short costs some realism.
-        _ = unsafe poll(nil, 0, Int32(clamping: left))
+        _ = poll(nil, 0, Int32(clamping: left))
     }
 
     private static func milliseconds() -> Int64 {
