@@ -50,7 +50,7 @@ struct SimulateCommand: ParsableCommand {
         options.profile = profile
         options.canLog = canLog
         let file = try trace.map { path throws(Failure) in try TraceFile(path) }
-        var host = SimulateHost(read: { path in try? bytes(of: path) })
+        var host = SimulateHost()
         if let file { host.trace = { file.append($0) } }
         if realtime { host.wait = RealTime().wait }
         let report = simulate(options, host: host)
@@ -108,7 +108,7 @@ private struct RealTime {
         let left = milliseconds - (Self.milliseconds() - start)
         guard left > 0 else { return }
         // On no descriptor: only the time passes. A signal that cuts it short costs some realism.
-        _ = unsafe poll(nil, 0, Int32(clamping: left))
+        _ = poll(nil, 0, Int32(clamping: left))
     }
 
     private static func milliseconds() -> Int64 {
