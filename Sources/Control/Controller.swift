@@ -321,10 +321,11 @@ public struct Controller: ~Copyable {
     }
 
     /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let that
-    /// run's lease expire: with heat on that is E402, which ends the check before it gets here.
+    /// run's lease expire. With heat on that is E402, found before or in this very tick.
     private mutating func judgeUncleanStop() {
         guard recollection.wasHeating, !hasJudgedStop, alarms.fatalCount == 0 else { return }
         hasJudgedStop = true
+        guard link.status.tripCause != .leaseWithHeat else { return }
         alarms.find(.uncleanStop)
     }
 
