@@ -166,7 +166,7 @@ final class LocalDevice: DeviceBackend {
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {
         let actions: [ScheduledAction]
         do throws(ScenarioError) {
-            actions = try LiveActions.read(.object(parameters))
+            actions = try LiveWorld.actions(from: .object(parameters))
         } catch {
             throw RPCError(.invalidParameters, error.description)
         }

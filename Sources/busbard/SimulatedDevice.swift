@@ -16,9 +16,8 @@ struct SimulatedDevice: ~Copyable, PacedWork {
         WatchedRegion
     >
 
-    /// Ticks before the first one that counts: they run the whole path, and touch its memory.
     private var loop: Loop
-    private var world: World
+    private var world: LiveWorld
     private let links: Links
     /// Actions whose time has not come, by that time.
     private var waiting: [ScheduledAction] = []
@@ -31,8 +30,7 @@ struct SimulatedDevice: ~Copyable, PacedWork {
             board: PicoRelayBoard(bus: SimulatedRelayBoard(), lease: plan.interlock.lease),
             lines: SimulatedLines(plan: plan.interlock), mail: ThreadedMailbox(links.post),
             controller: Controller(plan: plan, recollection: recollection), region: WatchedRegion())
-        world = World(plan: plan, origin: 0, seed: seed)
-        world.heatWheneverClosed()
+        world = LiveWorld(plan: plan, now: Instant(0), seed: seed)
         self.links = links
     }
 
@@ -46,7 +44,7 @@ struct SimulatedDevice: ~Copyable, PacedWork {
             return false
         }
         loop.tick(at: now)
-        world.settle(board: &loop.board.bus, lines: &loop.lines)
+        endWorldTick()
         stateRealtime(now)
         loop.mail.finishTick()
         let post = links.post
@@ -62,19 +60,21 @@ struct SimulatedDevice: ~Copyable, PacedWork {
             waiting.append(
                 ScheduledAction(at: now.rawValue + action.at, action.action))
         }
-        world.advance(
-            to: now.rawValue, bus: &loop.bus, board: &loop.board.bus, lines: &loop.lines)
         if !waiting.isEmpty { play(until: now.rawValue) }
-        world.deliver(to: &loop.bus)
-        world.clearChanges()
+        world.begin(at: now, bus: &loop.bus, board: &loop.board.bus, lines: &loop.lines)
+    }
+
+    private mutating func endWorldTick() {
+        world.end(
+            state: loop.controller.heatingState, board: &loop.board.bus, lines: &loop.lines)
     }
 
     private mutating func play(until now: Int64) {
         for action in waiting where action.at <= now {
-            world.apply(action.action, bus: &loop.bus, board: &loop.board.bus)
+            world.apply(
+                action.action, bus: &loop.bus, board: &loop.board.bus, lines: &loop.lines)
         }
         waiting.removeAll { $0.at <= now }
-        world.settle(board: &loop.board.bus, lines: &loop.lines, isForced: true)
     }
 
     /// That the kernel gave no real-time priority is found after the thread runs, so it is stated
@@ -95,7 +95,7 @@ struct SimulatedDevice: ~Copyable, PacedWork {
         let number = loop.controller.snapshot().interlock.board.lastHeartbeat
         outputs.heartbeat = number &+ 1
         let answer = loop.board.exchange(outputs)
-        world.settle(board: &loop.board.bus, lines: &loop.lines)
+        endWorldTick()
         if answer.status?.actual.isEmpty != true {
             Log.line("busbard: the relay board did not confirm that all is off; its lease does it")
         }

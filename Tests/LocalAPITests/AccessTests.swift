@@ -129,13 +129,12 @@ struct PeerTests {
         let served = try ServedDevice()
         defer { served.stop() }
         chmod(served.path, 0o666)
+        let refusal =
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":"
+            + "\"user nobody has no role at this device: ask for an entry in the site file under "
+            + "roles\",\"data\":{\"reason\":\"unlisted\"}}}"
         for _ in 0..<3 {
-            #expect(
-                try lines(from: served.path, asUser: 65_534) == [
-                    "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"user "
-                        + "nobody has no role at this device: ask for an entry in the site file under "
-                        + "roles\",\"data\":{\"reason\":\"unlisted\"}}}"
-                ])
+            #expect(try lines(from: served.path, asUser: 65_534) == [refusal])
         }
         #expect(served.device.refusedPeers.map(\.userID) == [65_534])
         #expect(served.device.commands.isEmpty)
