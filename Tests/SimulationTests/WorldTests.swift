@@ -49,7 +49,7 @@ struct WorldTests {
             actions: demand + ",{\"at\":40000,\"action\":\"damageTransfers\",\"count\":1}",
             expectations: "{\"what\":\"alarms\",\"codes\":[\"E001\"]}"),
         Row(
-            testDescription: "a node that falls silent in the ignition closes the valve in a second",
+            testDescription: "a node silent in the ignition closes the valve in a second",
             actions: demand + ",{\"at\":26100,\"action\":\"stopNode\"}",
             expectations: """
                 {"what":"intervals","id":"valve","are":[[26000,27000]]},
@@ -57,7 +57,7 @@ struct WorldTests {
                 {"what":"alarm","code":"E203","never":true}
                 """),
         Row(
-            testDescription: "a node that falls silent while the flame settles does so too",
+            testDescription: "a node silent while the flame settles does so too",
             actions: demand + ",{\"at\":27100,\"action\":\"stopNode\"}",
             expectations: """
                 {"what":"intervals","id":"valve","are":[[26000,28000]]},
