@@ -16,7 +16,8 @@ extension ProcessMemory {
         defer { fclose(maps) }
         var line = [CChar](repeating: 0, count: 512)
         while fgets(&line, Int32(line.count), maps) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let text = String(
+                decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             guard let (start, length) = executableFile(in: text) else { continue }
             // What the kernel will not let go stays; nothing depends on it.
             madvise(UnsafeMutableRawPointer(bitPattern: start), length, MADV_DONTNEED)
