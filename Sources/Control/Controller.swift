@@ -34,6 +34,7 @@ public struct Controller: ~Copyable {
 
     private let recollection: Recollection
     private var hasStarted = false
+    private var isLate = false
     private var hasJudgedStop = false
     private var handledFatals = 0
     private var isResetting = false
@@ -143,7 +144,8 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func noteGap(_ gap: Milliseconds, _ events: inout EventBuffer) {
-        guard gap >= Self.lateTick else { return }
+        isLate = gap >= Self.lateTick
+        guard isLate else { return }
         let missed = UInt32(truncatingIfNeeded: gap.rawValue / settings.tick.rawValue - 1)
         events.state(.ticksMissed(gap: gap, missed: missed))
         alarms.find(
@@ -162,18 +164,25 @@ public struct Controller: ~Copyable {
                 .busSilent,
                 value: silence > Milliseconds(86_400_000) ? 0 : Int32(clamped: silence.rawValue))
         }
-        // Before the sensors were ever seen there is nothing that could have got lost.
-        if check.isDone || check.isWaitingForSensors(now) || isTripped, !signals.image.stale.isEmpty
-        {
+        // Right after the start there is nothing yet that could have got lost.
+        let hasSettled = check.isDone || now - job.startOfRun >= SelfCheck.sensorSpan
+        if hasSettled, !signals.image.stale.isEmpty {
             alarms.find(
                 .signalStale, value: Int32(clamped: signals.image.oldestSafety.rawValue),
                 limit: Int32(clamped: settings.heating.hold.rawValue))
         }
-        if signals.image.lost.contains(.ambientTemperature), check.isDone {
-            alarms.find(.ambientLost)
-        }
+        noteAmbient()
         guard signals.image.lost.bits != lostShown, check.isDone else { return }
         stateChanges(&events)
+    }
+
+    /// The ambient sensor protects nothing, so its loss waits until a silent bus, which explains it,
+    /// would have been called silent.
+    private mutating func noteAmbient() {
+        let age = signals.image.ambientTemperature.freshness.age(now)
+        guard check.isDone, signals.image.has(.ambientTemperature), age >= Signals.ambientLoss
+        else { return }
+        alarms.find(.ambientLost)
     }
 
     private mutating func stateChanges(_ events: inout EventBuffer) {
@@ -212,7 +221,9 @@ public struct Controller: ~Copyable {
             }
             return
         }
-        guard !isTripped else { return }
+        // After a stop of the process the lease may have run out and the flame with it: what the
+        // board answers in this tick comes before what the job would make of it.
+        guard !isTripped, !isLate else { return }
         if job.hasPendingDemand, job.state == .standby, interlock.state == .open,
             check.isStale(now)
         {
@@ -285,7 +296,7 @@ public struct Controller: ~Copyable {
     ) -> Verdict {
         link.take(
             answer, outputs: outputs, isPowerClosed: interlock.isPowerClosed,
-            isTripped: isTripped || !mayJudgeReadBack(), alarms: &alarms,
+            isTripped: isTripped || !mayJudgeReadBack(answer), alarms: &alarms,
             events: &events)
         let wasTripped = isTripped
         let before = check.step
@@ -310,10 +321,11 @@ public struct Controller: ~Copyable {
     }
 
     /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let that
-    /// run's lease expire: with heat on that is E402, which ends the check before it gets here.
+    /// run's lease expire. With heat on that is E402, found before or in this very tick.
     private mutating func judgeUncleanStop() {
-        guard recollection.wasHeating, !hasJudgedStop else { return }
+        guard recollection.wasHeating, !hasJudgedStop, alarms.fatalCount == 0 else { return }
         hasJudgedStop = true
+        guard link.status.tripCause != .leaseWithHeat else { return }
         alarms.find(.uncleanStop)
     }
 
@@ -323,9 +335,9 @@ public struct Controller: ~Copyable {
 
     /// While the check has not yet seen all outputs off, what a killed run left on may still be
     /// falling; the check itself judges it.
-    private mutating func mayJudgeReadBack() -> Bool {
+    private mutating func mayJudgeReadBack(_ answer: BoardAnswer) -> Bool {
         switch check.step {
-        case .waiting, .identity, .outputs: link.status.isTripped
+        case .waiting, .identity, .outputs: answer.status?.isTripped ?? false
         case .clock, .lease, .permit, .sensors, .done, .failed: true
         }
     }

@@ -14,8 +14,8 @@ public import Units
 /// live.end(state: loop.controller.heatingState, board: &loop.board.bus, lines: &loop.lines)
 /// ```
 ///
-/// Actions come from another thread: it parses them with `action(from:)`, hands them over in whatever
-/// way the process hands over commands, and the loop's thread does them with `apply`.
+/// Actions come from another thread: it parses them with `action(from:)`, hands them over in
+/// whatever way the process hands over commands, and the loop's thread does them with `apply`.
 public struct LiveWorld: Sendable {
     private var world: World
     private let heatSteps: UInt16
@@ -29,7 +29,8 @@ public struct LiveWorld: Sendable {
         heatSteps = plan.heatSteps
     }
 
-    /// One action in the words of a scenario, without `at`: `{"action":"set","quantity":"gas","value":1}`.
+    /// One action in the words of a scenario, without `at`:
+    /// `{"action":"set","quantity":"gas","value":1}`.
     ///
     /// - Throws: what is wrong with it, and what is allowed.
     public static func action(from json: JSONValue) throws(ScenarioError) -> WorldAction {

@@ -76,12 +76,22 @@ struct AlarmEngine: ~Copyable {
         if isWorse { active.remove(code) }
     }
 
+    /// Raised, and neither cleared nor reset: a consequence of it needs no alarm of its own.
+    mutating func isStanding(_ code: AlarmCode) -> Bool {
+        views[Int(code.rawValue)].state != .normal
+    }
+
     mutating func fatal(_ index: Int) -> AlarmCode { fatals[index] }
 
     /// Ends the tick: states every change of an alarm's state.
     mutating func step(
         now: Instant, events: inout EventBuffer
     ) {
+        // FATALs first and in the order of their finding, so that the first-out stands first.
+        for index in 0..<fatalCount {
+            let code = fatals[index]
+            if !active.contains(code) { raise(code, now, &events) }
+        }
         var new = found.subtracting(active)
         while let code = new.popFirst() { raise(code, now, &events) }
         guard !active.isEmpty || !shelved.isEmpty else { return }

@@ -110,7 +110,7 @@ struct DisasterDetector: ~Copyable {
             find(.d05, .flameSimulation, seconds, 1_000, &alarms, &events)
         } else if since >= Self.standbyFlame {
             find(.d05, .flameSimulation, seconds, 10_000, &alarms, &events)
-        } else if since >= Self.persistence {
+        } else if since >= Self.persistence, !alarms.isStanding(.flameSimulation) {
             alarms.find(.flameInStandby, value: seconds, limit: 1_000)
         }
     }
@@ -126,7 +126,7 @@ struct DisasterDetector: ~Copyable {
         let limit = settings.heating.levelMin.rawValue
         if job.isActive {
             find(.d04, .tankEmptyJob, signals.level.value, limit, &alarms, &events)
-        } else {
+        } else if !alarms.isStanding(.tankEmptyJob) {
             alarms.find(.tankEmptyIdle, value: signals.level.value, limit: limit)
         }
     }

@@ -10,6 +10,9 @@ struct Signals: ~Copyable {
     /// frames of the reference node; the signals' own ages act much earlier).
     static let busSilence = Milliseconds(3_000)
 
+    /// Chosen: longer than the silence of a bus, which is then shown as its cause.
+    static let ambientLoss = Milliseconds(5_000)
+
     private let plan: SignalPlan
     /// The identifiers again, side by side: most frames of a busy bus are not ours.
     private let ids: InlineArray<8, UInt32>

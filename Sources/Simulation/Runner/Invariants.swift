@@ -2,8 +2,8 @@ import Events
 import RelayBoard
 import Units
 
-/// What must hold in every tick, whatever fails. Checked against the contacts and lines of the world,
-/// never against what the controller says of itself.
+/// What must hold in every tick, whatever fails. Checked against the contacts and lines of the
+/// world, never against what the controller says of itself.
 struct Invariants {
     private var isLocked = false
     private var lockedAt: Int64 = 0

@@ -6,7 +6,8 @@ public import Site
 import Units
 import Wire
 
-/// Runs scenarios: one device from its power-on to the end of the scenario, and then the expectations.
+/// Runs scenarios: one device from its power-on to the end of the scenario, and then the
+/// expectations.
 public struct ScenarioRunner {
     /// What came of one scenario.
     public struct Result: Sendable {

@@ -107,8 +107,8 @@ extension Simulator {
 }
 
 extension World {
-    /// Does to plant, node, bus and board what `action` says. Actions on the process and its requests
-    /// are not the world's; they change nothing here.
+    /// Does to plant, node, bus and board what `action` says. Actions on the process and its
+    /// requests are not the world's; they change nothing here.
     public mutating func apply(
         _ action: WorldAction, bus: inout SimulatedCANBus, board: inout SimulatedRelayBoard
     ) {

@@ -37,6 +37,7 @@ public struct Simulator: ~Copyable {
     public private(set) var failedWrites = 0
     public var isInvariantChecked = false
     private(set) var broken: [String] = []
+    /// For the next process; nothing in an ordinary tick looks at it.
     private let plan: ControlPlan
     private let period: Int64
     private var nextTick: Int64 = 0

@@ -6,8 +6,8 @@ import Units
 
 /// Reads actions from JSON: `{"at": 5000, "action": "force", "signal": "gas", "value": 1}`.
 ///
-/// An action that lasts may say `until`; the reader then adds its undoing at that time. One that does
-/// not last may say `everyMs` and `until`, and is then done again and again.
+/// An action that lasts may say `until`; the reader then adds its undoing at that time. One that
+/// does not last may say `everyMs` and `until`, and is then done again and again.
 enum ActionReader {
     /// A day. Longer scenarios are not needed to see what a heater does.
     static let timeMax: Int64 = 86_400_000

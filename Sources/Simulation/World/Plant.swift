@@ -25,12 +25,12 @@ public struct Contacts: Hashable, Sendable {
     public var isPowered: Bool { relays.contains(.power) && k2 }
 }
 
-/// The tank, its heat and its water, as far as the sensors see them. Exact integers: the temperature
-/// is kept in millionths of a degree, so that a rate of 1 m°C/s adds up right millisecond by
-/// millisecond.
+/// The tank, its heat and its water, as far as the sensors see them. Exact integers: the
+/// temperature is kept in millionths of a degree, so that a rate of 1 m°C/s adds up right
+/// millisecond by millisecond.
 ///
-/// Heat only flows while the supply is really closed and the heat relay's contact is. The default is
-/// the acceptance plant P1 of the site specification's §8.
+/// Heat only flows while the supply is really closed and the heat relay's contact is. The default
+/// is the acceptance plant P1 of the site specification's §8.
 public struct Plant: Sendable {
     // P1: 20 °C, 50 m°C/s, 3 000 mL/min, flame after 800 ms.
     var heatingRate: Int64 = 50
@@ -43,7 +43,8 @@ public struct Plant: Sendable {
     var ambientHumidity: Int32 = 450
     var flameDelay: Int64 = 800
     var flameMode = FlameMode.normal
-    /// A burner control's own start, until it reports that it burns. Chosen; real ones take 5 to 40 s.
+    /// A burner control's own start, until it reports that it burns. Chosen; real ones need 5 to
+    /// 40 s.
     var burnerDelay: Int64 = 2_000
     var burnerLockout: Int32 = 0
     /// P1 heats in RUN only. A contact that is welded heats whatever the job does.
@@ -102,8 +103,8 @@ public struct Plant: Sendable {
 
     /// Brings the contacts to what board and monostable say at `now`, and the heat after them.
     ///
-    /// Called when something changed and not each tick; between two calls everything is constant but
-    /// the temperature, which is a straight line.
+    /// Called when something changed and not each tick; between two calls everything is constant
+    /// but the temperature, which is a straight line.
     mutating func settle(pins: RelayMask, isK2Held: Bool, at now: Int64) {
         microCelsius = preciseTemperature(at: now)
         settledAt = now

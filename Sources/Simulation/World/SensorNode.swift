@@ -149,7 +149,8 @@ public struct SensorNode: Sendable {
         }
     }
 
-    /// Makes the counters run into those of `frame`, which comes from elsewhere, `ahead` frames later.
+    /// Makes the counters run into those of `frame`, which comes from elsewhere, `ahead` frames
+    /// later.
     mutating func lead(into frame: CANFrame, ahead: Int64) {
         for index in 0..<frameCount where frames[index].plan.id == frame.id {
             if let field = frames[index].plan.bootCounter { boot = field.value(of: frame.payload) }

@@ -14,8 +14,8 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     public internal(set) var readings = LineReadings()
     public private(set) var edges: UInt64 = 0
     public private(set) var lastEdge = Instant.never
-    /// Whether the line keeps changing, as far as the hardware can know: from an edge until the line
-    /// is driven low or K2 has dropped out.
+    /// Whether the line keeps changing, as far as the hardware can know: from an edge until the
+    /// line is driven low or K2 has dropped out.
     public private(set) var isPermitted = false
     private let dropOut: Milliseconds
 

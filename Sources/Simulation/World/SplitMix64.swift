@@ -13,7 +13,8 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// A number in `range`, limits included. The bias is below one in 2^32 for the ranges used here.
+    /// A number in `range`, limits included. The bias is below one in 2^32 for the ranges used
+    /// here.
     mutating func number(_ range: ClosedRange<Int64>) -> Int64 {
         let span = UInt64(range.upperBound - range.lowerBound) + 1
         return range.lowerBound + Int64(next() % span)

@@ -19,12 +19,12 @@ public struct WorldChange: Hashable, Sendable {
     public var what: What
 }
 
-/// Everything outside the process: plant, sensor node, reset button, and the passing of time for the
-/// relay board and K2, which go on whether or not the process runs.
+/// Everything outside the process: plant, sensor node, reset button, and the passing of time for
+/// the relay board and K2, which go on whether or not the process runs.
 ///
-/// Time is in milliseconds since the world began. Between two calls nothing is computed but what changes
-/// by itself: a lease that runs out, K2 that drops, a frame that is due. Each happens at its own
-/// millisecond, however long the step that finds it.
+/// Time is in milliseconds since the world began. Between two calls nothing is computed but what
+/// changes by itself: a lease that runs out, K2 that drops, a frame that is due. Each happens at
+/// its own millisecond, however long the step that finds it.
 public struct World: Sendable {
     public var plant = Plant()
     public var node: SensorNode
