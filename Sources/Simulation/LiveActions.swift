@@ -1,8 +1,8 @@
 public import JSON
 
 extension LiveWorld {
-    /// One action that may last: `{"action":"pressReset","until":2000}` presses now and lets go after
-    /// 2 s.
+    /// One action that may last: `{"action":"pressReset","until":2000}` presses now and lets go
+    /// after 2 s.
     ///
     /// - Returns: what to do, each with the milliseconds from now on.
     /// - Throws: as `action(from:)`.

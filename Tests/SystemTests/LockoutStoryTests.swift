@@ -10,6 +10,16 @@ struct LockoutStoryTests {
         "a leak cuts, a kill -9 keeps it cut, and only a press 30 s after the trip brings it back")
     func story() throws {
         let daemon = try Daemon()
+        let locked = try cut(daemon)
+        try killAndRestart(daemon, locked)
+        try reset(daemon)
+        #expect(daemon.end(SIGTERM).status == 0)
+        #expect(!FileManager.default.fileExists(atPath: daemon.socket))
+    }
+
+    /// Heats, leaks gas, and looks at what is left on.
+    /// - Returns: the state after the cut.
+    private func cut(_ daemon: Daemon) throws -> JSONValue {
         try daemon.waitUntil("the self-check is done", within: 10) {
             try daemon.state()["interlock"]?["selfcheck"]?.string == "done"
         }
@@ -31,7 +41,10 @@ struct LockoutStoryTests {
         #expect(text.contains("LOCKED OUT  E103 gas leak came first"))
         #expect(text.contains("Do this: Leave the house"))
         #expect(!text.contains("\u{1B}"), "colour where nobody can see it")
+        return locked
+    }
 
+    private func killAndRestart(_ daemon: Daemon, _ locked: JSONValue) throws {
         // At most two ticks and a look of the journal thread's until both copies are written.
         Thread.sleep(forTimeInterval: 0.5)
         #expect(daemon.end(SIGKILL).reason == .uncaughtSignal)
@@ -45,7 +58,9 @@ struct LockoutStoryTests {
         #expect(restarted["interlock"]?["state"]?.string == "TRIPPED")
         #expect(restarted["lockout"]?["first_out"]?.string == "E103")
         #expect(restarted["lockout"]?["entries"] == locked["lockout"]?["entries"])
+    }
 
+    private func reset(_ daemon: Daemon) throws {
         let refused = try daemon.busbar("heating", "start")
         #expect(refused.code == 4)
         #expect(refused.error.hasPrefix("busbar: heating refused: a FATAL alarm is locked in"))
@@ -67,8 +82,5 @@ struct LockoutStoryTests {
         try daemon.waitUntil("the power is closed again", within: 5) {
             try daemon.interlock() == "CLOSED"
         }
-
-        #expect(daemon.end(SIGTERM).status == 0)
-        #expect(!FileManager.default.fileExists(atPath: daemon.socket))
     }
 }

@@ -134,7 +134,10 @@ public struct Client: ~Copyable {
             if count > 0 { input.append(contentsOf: chunk[..<count]) }
             return count
         }
-        if count == 0 { throw .broken("busbard at \(path) closed the connection") }
+        if count == 0 {
+            throw .unreachable(
+                "busbard at \(path) closed the connection: systemctl status busbard")
+        }
         if count < 0, errno != EINTR { throw .broken("\(path): \(lastError())") }
     }
 

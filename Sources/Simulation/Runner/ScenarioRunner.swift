@@ -71,7 +71,7 @@ public struct ScenarioRunner {
                 scenario: scenario.name, time: "", expected: "the site refused with \"\(refusal)\"",
                 found: whole)
             return Result(
-                name: scenario.name, failures: whole.contains(refusal) ? [] : [failure],
+                name: scenario.name, failures: whole.holds(refusal) ? [] : [failure],
                 history: History(), ticks: 0, durationMs: 0, alarms: [.configurationRejected],
                 faults: [])
         }

@@ -63,7 +63,7 @@ struct RecordRange: ParsableArguments {
         var parameters = JSONObject()
         parameters.append("limit", JSONValue(limit))
         if let since {
-            let start = WallClock.milliseconds() - since.milliseconds
+            let start = Clocks.unixMilliseconds() - since.milliseconds
             parameters.append("since_unix_ms", JSONValue(max(0, start)))
         }
         return parameters
@@ -93,7 +93,7 @@ struct EventPicture {
 
     /// `2026-03-04 10:11:12.123  alarm.raised  alarm/E103  severity=fatal …`
     func line(_ event: JSONValue) -> String {
-        let time = event["unix_ms"]?.int.map { WallClock.text($0) } ?? "–"
+        let time = event["unix_ms"]?.int.map { Clocks.wallTimeText($0) } ?? "–"
         let type = text(event["type"])
         let data = (event["data"]?.object ?? JSONObject()).map { member in
             "\(member.key)=\(member.value.string ?? member.value.serialized())"

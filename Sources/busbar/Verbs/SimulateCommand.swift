@@ -102,18 +102,12 @@ private final class TraceFile {
 private struct RealTime {
     private let start: Int64
 
-    init() { start = Self.milliseconds() }
+    init() { start = Clocks.monotonicMilliseconds() }
 
     func wait(untilMilliseconds milliseconds: Int64) {
-        let left = milliseconds - (Self.milliseconds() - start)
+        let left = milliseconds - (Clocks.monotonicMilliseconds() - start)
         guard left > 0 else { return }
         // On no descriptor: only the time passes. A signal that cuts it short costs some realism.
         _ = poll(nil, 0, Int32(clamping: left))
-    }
-
-    private static func milliseconds() -> Int64 {
-        var now = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
-        return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
     }
 }

@@ -27,7 +27,7 @@ struct TransactionsCommand: ParsableCommand {
                 }
                 table.add(texts: [
                     String(int(row["number"])), text(row["kind"]),
-                    opened.map { WallClock.text($0) } ?? "–",
+                    opened.map { Clocks.wallTimeText($0) } ?? "–",
                     opened.flatMap { start in changed.map { QuantityText.duration($0 - start) } }
                         ?? "–",
                     text(row["state"]), text(row["outcome"]), counters.joined(separator: " "),

@@ -41,24 +41,35 @@ struct WatchCommand: ParsableCommand {
     private func draw(
         _ client: inout Client, on screen: borrowing Screen
     ) throws(ClientError) {
-        var missing = 0
+        var lines: [String] = []
+        var drawnAt = Clocks.monotonicMilliseconds()
         while true {
-            if let key = screen.wait(for: client.descriptor, milliseconds: 1_000),
+            if let key = screen.wait(for: client.descriptor, milliseconds: 500),
                 Screen.isQuit(key)
             {
                 return
             }
-            guard let state = try client.nextUpdate(milliseconds: 0) else {
-                missing += 1
-                continue
+            let now = Clocks.monotonicMilliseconds()
+            if let state = try client.nextUpdate(milliseconds: 0) {
+                lines = StatePicture(state: state, style: .ofOutput).lines(isCompact: true)
+                drawnAt = now
             }
-            missing = 0
-            var lines = StatePicture(state: state, style: .ofOutput).lines(isCompact: true)
-            let rows = screen.size.rows
-            if lines.count > rows - 1 {
-                lines = lines.prefix(rows - 2) + ["  … more: make the window higher"]
-            }
-            screen.show(lines + [Style.ofOutput.faint("  q ends this view; nothing else changes")])
+            screen.show(fitted(lines, rows: screen.size.rows) + [footer(silence: now - drawnAt)])
         }
+    }
+
+    private func fitted(_ lines: [String], rows: Int) -> [String] {
+        lines.count <= rows - 1
+            ? lines : lines.prefix(rows - 2) + ["  … more: make the window higher"]
+    }
+
+    /// An old picture must not look like a fresh one: 2 s without a new one are said out loud.
+    private func footer(silence: Int64) -> String {
+        let style = Style.ofOutput
+        return silence < 2_000
+            ? style.faint("  q ends this view; nothing else changes")
+            : style.alarming(" OLD PICTURE ")
+                + style.bad(
+                    " the control loop has not answered for \(QuantityText.duration(silence))")
     }
 }

@@ -1,16 +1,23 @@
 import Glibc
 
-/// The wall clock of whoever sits at the terminal.
-enum WallClock {
+/// The clocks of whoever sits at the terminal.
+enum Clocks {
+    /// For spans only.
+    static func monotonicMilliseconds() -> Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
     /// Since 1970-01-01 UTC.
-    static func milliseconds() -> Int64 {
+    static func unixMilliseconds() -> Int64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     /// `2026-03-04 10:11:12.123` in the terminal's time zone.
-    static func text(_ unixMilliseconds: Int64) -> String {
+    static func wallTimeText(_ unixMilliseconds: Int64) -> String {
         var seconds = time_t(unixMilliseconds / 1_000)
         var parts = unsafe tm()
         guard unsafe localtime_r(&seconds, &parts) != nil else { return "–" }
