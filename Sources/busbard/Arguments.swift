@@ -1,9 +1,11 @@
+import LocalAPI
+
 /// The command line. Read by hand: an argument parser would double the daemon's size for five
 /// options.
 struct Arguments {
     var site = ""
     var stateDirectory = ""
-    var socket = "/run/busbar/control.sock"
+    var socket = SocketPath.standard()
     var profile: String?
 
     static let usage = """
@@ -12,7 +14,7 @@ struct Arguments {
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
           --state-dir DIR  where the journal and the lockout record are kept
-          --socket PATH    the local socket (/run/busbar/control.sock)
+          --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock)
           --profile NAME   dev, stage or prod: the overlay on the site file
           --version        print the version
           --help           print this
