@@ -5,13 +5,10 @@ public enum SocketPath {
     /// On an installed device. systemd makes the directory (`RuntimeDirectory=busbar`).
     public static let installed = "/run/busbar/control.sock"
 
-    /// BUSBAR_SOCKET if it is set. Else the installed path, for root and wherever its directory is.
-    /// Else a path of the user's own, so that a site can be tried without being root.
+    /// Where the command looks: BUSBAR_SOCKET if it is set, else the installed path.
     public static func standard() -> String {
-        if let path = variable("BUSBAR_SOCKET") { return path }
-        if geteuid() == 0 || access("/run/busbar", F_OK) == 0 { return installed }
-        let base = variable("XDG_RUNTIME_DIR").map { $0 + "/busbar" } ?? "/tmp/busbar-\(geteuid())"
-        return base + "/control.sock"
+        guard let value = getenv("BUSBAR_SOCKET"), value.pointee != 0 else { return installed }
+        return String(cString: value)
     }
 
     /// Makes the directory of a socket if there is none.
@@ -29,10 +26,5 @@ public enum SocketPath {
         let isShared = status.st_mode & S_ISVTX != 0
         let isOurs = status.st_uid == geteuid() || status.st_uid == 0
         return isOurs || isShared ? nil : "\(directory) belongs to user \(status.st_uid)"
-    }
-
-    private static func variable(_ name: String) -> String? {
-        guard let value = getenv(name), value.pointee != 0 else { return nil }
-        return String(cString: value)
     }
 }

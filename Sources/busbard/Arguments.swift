@@ -1,11 +1,13 @@
-import LocalAPI
+import Glibc
 
 /// The command line. Read by hand: an argument parser would double the daemon's size for five
 /// options.
 struct Arguments {
     var site = ""
     var stateDirectory = ""
-    var socket = SocketPath.standard()
+    /// Where the local API is served. Without an option: in /run/busbar where the service manager has
+    /// made it, else in the state directory, so that a trial needs no root and no preparation.
+    var socket = ""
     var profile: String?
 
     static let usage = """
@@ -14,7 +16,8 @@ struct Arguments {
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
           --state-dir DIR  where the journal and the lockout record are kept
-          --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock)
+          --socket PATH    the local socket (/run/busbar/control.sock if there is /run/busbar,
+                           else control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
           --version        print the version
           --help           print this
@@ -65,5 +68,9 @@ struct Arguments {
         }
         site = sites
         stateDirectory = state
+        if socket.isEmpty {
+            let isInstalled = unsafe access("/run/busbar", W_OK) == 0
+            socket = isInstalled ? "/run/busbar/control.sock" : "\(state)/control.sock"
+        }
     }
 }

@@ -49,6 +49,21 @@ struct WorldTests {
             actions: demand + ",{\"at\":40000,\"action\":\"damageTransfers\",\"count\":1}",
             expectations: "{\"what\":\"alarms\",\"codes\":[\"E001\"]}"),
         Row(
+            testDescription: "a node silent in the ignition closes the valve in a second",
+            actions: demand + ",{\"at\":26100,\"action\":\"stopNode\"}",
+            expectations: """
+                {"what":"intervals","id":"valve","are":[[26000,27000]]},
+                {"what":"heating","state":"HOLD","at":27000},
+                {"what":"alarm","code":"E203","never":true}
+                """),
+        Row(
+            testDescription: "a node silent while the flame settles does so too",
+            actions: demand + ",{\"at\":27100,\"action\":\"stopNode\"}",
+            expectations: """
+                {"what":"intervals","id":"valve","are":[[26000,28000]]},
+                {"what":"heating","state":"HOLD","at":28000}
+                """),
+        Row(
             testDescription: "frames with a wrong checksum are as good as none",
             actions: demand + ",{\"at\":40000,\"action\":\"corruptFrames\"}",
             expectations: """

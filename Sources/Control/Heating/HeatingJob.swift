@@ -249,7 +249,7 @@ struct HeatingJob: ~Copyable {
         }
         if elapsed >= sequence.steps[place].minimum,
             holds(sequence.steps[place].until, signals, context, settings),
-            mayHeatAgain(sequence.steps[place].kind, context.now)
+            mayLeave(place, context.now)
         {
             return (sequence.steps[place].onPass, .condition(sequence.steps[place].until))
         }
@@ -260,12 +260,12 @@ struct HeatingJob: ~Copyable {
     }
 
     /// A step that would lead from no heat into heat waits for the rest to be over.
-    private mutating func mayHeatAgain(_ kind: StepKind, _ now: Instant) -> Bool {
-        switch kind {
-        case .circulate, .purge, .wait, .actuate, .check:
-            isEnding || now - heatOffAt >= Self.heatRest
-        case .ignite, .stabilise, .heat, .close, .hold, .retry:
-            true
+    private mutating func mayLeave(_ place: Int, _ now: Instant) -> Bool {
+        guard !isHeatOn, sequence.steps[place].onPass == .next, place + 1 < Int(sequence.count)
+        else { return true }
+        switch sequence.steps[place + 1].kind {
+        case .ignite, .stabilise, .heat: return now - heatOffAt >= Self.heatRest
+        case .check, .actuate, .wait, .circulate, .purge, .close, .hold, .retry: return true
         }
     }
 
