@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import JSON
 import LocalAPI
 
@@ -16,9 +15,7 @@ struct DaemonOptions: ParsableArguments {
     var json = false
 
     var path: String {
-        if let socket { return socket }
-        if let variable = unsafe getenv("BUSBAR_SOCKET") { return unsafe String(cString: variable) }
-        return "/run/busbar/control.sock"
+        socket ?? SocketPath.standard()
     }
 
     /// Connects to the daemon.

@@ -16,10 +16,17 @@ struct MethodTests {
         device.snapshot.tick = Tick(77)
         device.snapshot.temperature = MilliCelsius(21_500)
         device.snapshot.heating.state = .step(1)
+        for (signal, age) in [(SignalID.flow, Milliseconds(120)), (.level, Instant(5) - .never)] {
+            device.snapshot.signals[Int(signal.rawValue)].isFitted = true
+            device.snapshot.signals[Int(signal.rawValue)].quality = .ok
+            device.snapshot.signals[Int(signal.rawValue)].age = age
+        }
         let served = try ServedDevice(device)
         defer { served.stop() }
         let state = try #require(try RawClient(served.path).call("status")["result"])
         #expect(state["tick"]?.int == 77)
+        #expect(state["signals"]?[0]?["age_ms"]?.int == 120)
+        #expect(state["signals"]?[1]?["age_ms"]?.isNull == true, "the age of what never came")
         #expect(state["temperature_millicelsius"]?.int == 21_500)
         #expect(state["heating"]?["state"]?.string == "HEAT")
         #expect(
@@ -207,6 +214,42 @@ struct MethodTests {
                 path: served.path, group: nil, policy: AccessPolicy(), backend: FakeDevice())
         }
         #expect(try RawClient(served.path).call("version")["result"] != nil)
+    }
+
+    @Test("a cause that no valid sample shows to be gone is not gone", arguments: [true, false])
+    func unseenCause(isValid: Bool) throws {
+        let device = FakeDevice()
+        var record = LockoutRecord()
+        record.append(
+            LockoutRecord.Entry(code: .gasLeak, tick: Tick(5), at: Instant(0), value: 1, limit: 1))
+        device.snapshot.lockout = record
+        device.snapshot.alarms[Int(AlarmCode.gasLeak.rawValue)].state = .latched
+        let gas = Int(SignalID.gas.rawValue)
+        device.snapshot.signals[gas].isFitted = true
+        device.snapshot.signals[gas].isSafety = true
+        device.snapshot.signals[gas].quality = isValid ? .ok : .absent
+        let served = try ServedDevice(device)
+        defer { served.stop() }
+        let state = try #require(try RawClient(served.path).call("status")["result"])
+        let step = state["lockout"]?["reset"]?[0]
+        #expect(step?["done"]?.bool == isValid)
+        #expect(
+            step?["text"]?.string
+                == (isValid
+                    ? "E103 gas leak: its cause is gone."
+                    : "E103 gas leak: whether its cause is gone cannot be seen; not valid: gas."))
+    }
+
+    @Test("a socket's directory is made, and one of somebody else's is refused")
+    func directories() throws {
+        let base = FileManager.default.temporaryDirectory.path + "/busbar-d-\(getpid())"
+        defer { unlink(base + "/s"); rmdir(base) }
+        #expect(SocketPath.prepareDirectory(of: base + "/s") == nil)
+        #expect(FileManager.default.fileExists(atPath: base))
+        #expect(SocketPath.prepareDirectory(of: "/nonexistent/a/s") == "No such file or directory")
+        guard getuid() == 0 else { return }
+        #expect(chown(base, 65_534, 65_534) == 0)
+        #expect(SocketPath.prepareDirectory(of: base + "/s") == "\(base) belongs to user 65534")
     }
 
     @Test("a client with no daemon says which socket and what to look at")

@@ -17,6 +17,9 @@ struct Listener: ~Copyable {
             throw ListenError(
                 "cannot serve \(path): a socket path has 1 to \(UnixAddress.pathMax) bytes")
         }
+        if let reason = SocketPath.prepareDirectory(of: path) {
+            throw ListenError("cannot serve \(path): \(reason)")
+        }
         // A file that nobody answers on is what a killed daemon left behind.
         if let other = try? Client(path: path) {
             other.hangUp()

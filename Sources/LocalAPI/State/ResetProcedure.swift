@@ -26,15 +26,7 @@ struct ResetProcedure {
 
     private var steps: [Step] {
         var steps: [Step] = []
-        for index in 0..<Int(snapshot.lockout.count) {
-            let code = snapshot.lockout[index].code
-            let row = alarmDefinition(code)
-            let view = snapshot[code]
-            let isGone = view.goneAt != nil || view.state == .latched || view.state == .normal
-            let now = isGone ? "its cause is gone" : "its cause is still there"
-            steps.append(
-                Step(isDone: isGone, text: "\(code.name) \(row.name): \(now)."))
-        }
+        for index in 0..<Int(snapshot.lockout.count) { steps.append(cause(index)) }
         if snapshot.interlock.powerSense != .notFitted {
             let isOff = snapshot.interlock.powerSense == .inactive
             steps.append(
@@ -56,6 +48,33 @@ struct ResetProcedure {
                 isDone: false,
                 text: "The self-check runs; then ask for heat anew: busbar heating start"))
         return steps
+    }
+
+    /// A cause that no valid sample shows to be gone is not gone: after a start, or with a silent
+    /// node, the alarm alone would look as if it were.
+    private func cause(_ index: Int) -> Step {
+        let code = snapshot.lockout[index].code
+        let name = "\(code.name) \(alarmDefinition(code).name)"
+        let view = snapshot[code]
+        guard view.goneAt != nil || view.state == .latched || view.state == .normal else {
+            return Step(isDone: false, text: "\(name): its cause is still there.")
+        }
+        let unseen = unseenSignals
+        guard unseen.isEmpty else {
+            return Step(
+                isDone: false,
+                text: "\(name): whether its cause is gone cannot be seen; not valid: "
+                    + unseen.joined(separator: ", ") + ".")
+        }
+        return Step(isDone: true, text: "\(name): its cause is gone.")
+    }
+
+    private var unseenSignals: [String] {
+        (0..<UInt8(SignalID.count)).compactMap { SignalID(rawValue: $0) }.filter { signal in
+            let view = snapshot[signal]
+            return view.isFitted && view.isSafety
+                && (view.quality != .ok || view.age >= StateJSON.ageMaximum)
+        }.map(\.name)
     }
 
     private var waiting: Step {

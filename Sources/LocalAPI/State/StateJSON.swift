@@ -14,6 +14,9 @@ struct StateJSON {
     let snapshot: Snapshot
     let shell: ShellReport
 
+    /// A hundred years.
+    static let ageMaximum = Milliseconds(3_155_760_000_000)
+
     var state: JSONValue {
         [
             "device": device,
@@ -129,6 +132,8 @@ struct StateJSON {
     func signal(_ signal: SignalID) -> JSONValue {
         let view = snapshot[signal]
         let neverSeen = view.quality == .absent
+        // The age of what never came is a number without meaning, greater than any run's length.
+        let hasAge = !neverSeen && view.age < Self.ageMaximum
         return [
             "id": .string(signal.name),
             "safety": .bool(view.isSafety),
@@ -137,7 +142,7 @@ struct StateJSON {
             "unit": .string(QuantityText.unit(of: signal)),
             "text": .string(
                 neverSeen ? "–" : QuantityText.value(Int64(view.value), of: signal)),
-            "age_ms": neverSeen ? .null : JSONValue(view.age.rawValue),
+            "age_ms": hasAge ? JSONValue(view.age.rawValue) : .null,
         ]
     }
 
