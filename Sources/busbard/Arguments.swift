@@ -1,12 +1,13 @@
 import Glibc
+import LocalAPI
 
 /// The command line. Read by hand: an argument parser would double the daemon's size for five
 /// options.
 struct Arguments {
     var site = ""
     var stateDirectory = ""
-    /// Where the local API is served. Without an option: in /run/busbar where the service manager has
-    /// made it, else in the state directory, so that a trial needs no root and no preparation.
+    /// Where the local API is served. Without an option: where `busbar` looks for it, and in the
+    /// state directory for a user who may not write there: a trial needs no preparation.
     var socket = ""
     var profile: String?
 
@@ -16,8 +17,8 @@ struct Arguments {
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
           --state-dir DIR  where the journal and the lockout record are kept
-          --socket PATH    the local socket (/run/busbar/control.sock if there is /run/busbar,
-                           else control.sock in the state directory)
+          --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
+                           user who may not write there: control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
           --version        print the version
           --help           print this
@@ -69,8 +70,11 @@ struct Arguments {
         site = sites
         stateDirectory = state
         if socket.isEmpty {
-            let isInstalled = unsafe access("/run/busbar", W_OK) == 0
-            socket = isInstalled ? "/run/busbar/control.sock" : "\(state)/control.sock"
+            let standard = SocketPath.standard()
+            let isReachable =
+                unsafe standard != SocketPath.installed || geteuid() == 0
+                || access("/run/busbar", W_OK) == 0
+            socket = isReachable ? standard : "\(state)/control.sock"
         }
     }
 }
