@@ -5,8 +5,8 @@ import Glibc
 struct Arguments {
     var site = ""
     var stateDirectory = ""
-    /// Where the local API is served. Without an option: in /run/busbar where the service manager has
-    /// made it, else in the state directory, so that a trial needs no root and no preparation.
+    /// Where the local API is served. Without an option: in /run/busbar where the service manager
+    /// has made it, else in the state directory, so that a trial needs no root and no preparation.
     var socket = ""
     var profile: String?
 
