@@ -13,7 +13,8 @@ public enum SocketPath {
 
     /// Makes the directory of a socket if there is none.
     ///
-    /// - Returns: why the socket may not be served there: a directory that belongs to somebody else,
+    /// - Returns: why the socket may not be served there: a directory that belongs to somebody
+    /// else,
     ///   who could put another socket in its place. Nil if it may.
     static func prepareDirectory(of path: String) -> String? {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return nil }
