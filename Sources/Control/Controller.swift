@@ -18,6 +18,8 @@ public struct Controller: ~Copyable {
 
     let settings: Settings
     public internal(set) var lockout: LockoutRecord
+    /// The ten seconds before the first FATAL of the lockout.
+    public private(set) var preTrip = PreTripSamples()
 
     var tick = Tick(0)
     var now = Instant.never
@@ -43,6 +45,7 @@ public struct Controller: ~Copyable {
     private var outputs = Outputs()
     private var commanded = RelayMask.none
     private var savesLockout = false
+    private var savesPreTrip = false
     private var wasHeatOn = false
     private var bootAtCheck: UInt8 = 0
     private var lostShown: UInt32 = 0
@@ -84,6 +87,7 @@ public struct Controller: ~Copyable {
         alarms.beginTick()
         handledFatals = 0
         savesLockout = false
+        savesPreTrip = false
         show(&inputs)
         if hasStarted { noteGap(gap, &events) } else { begin(&events) }
 
@@ -91,6 +95,7 @@ public struct Controller: ~Copyable {
             &inputs, settings: settings,
             jobLimit: job.jobTarget + settings.heating.overTarget.rawValue)
         noteSignals(&events)
+        rememberSample()
         take(&inputs, &events)
         disaster.step(
             signals.image, job.view(), now: now, settings: settings, alarms: &alarms,
@@ -183,6 +188,20 @@ public struct Controller: ~Copyable {
         guard check.isDone, signals.image.has(.ambientTemperature), age >= Signals.ambientLoss
         else { return }
         alarms.find(.ambientLost)
+    }
+
+    private mutating func rememberSample() {
+        guard !isTripped, preTrip.isDue(now) else { return }
+        var sample = PreTripSamples.Sample()
+        sample.at = now
+        sample.temperature = signals.image.temperatures.control
+        sample.flow = signals.image.flow.value
+        sample.level = signals.image.level.value
+        sample.hasFlame = signals.image.flame.latest
+        sample.hasGas = signals.image.gas.latest
+        sample.isStale = !signals.image.stale.isEmpty
+        sample.relays = commanded
+        preTrip.append(sample)
     }
 
     private mutating func stateChanges(_ events: inout EventBuffer) {
@@ -313,6 +332,7 @@ public struct Controller: ~Copyable {
         noteRelays(&events)
         alarms.step(now: now, events: &events)
         verdict.savesLockout = savesLockout
+        verdict.savesPreTrip = savesPreTrip
         if wasHeatOn != job.isHeatOn {
             wasHeatOn = job.isHeatOn
             verdict.savesRunMarker = wasHeatOn
@@ -416,6 +436,7 @@ public struct Controller: ~Copyable {
 
     private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {
         lockout.stateAtTrip = job.state
+        savesPreTrip = true
         trippedAt = now
         tripCorrelation = events.correlation
         alarms.firstOut = code
@@ -473,6 +494,7 @@ public struct Controller: ~Copyable {
 
     private mutating func finishReset(_ events: inout EventBuffer) {
         isResetting = false
+        preTrip = PreTripSamples()
         events.correlation = tripCorrelation
         resets.note(now)
         lockout.clear()

@@ -75,6 +75,7 @@ public struct ControlLoop<
 
     private mutating func hand(over verdict: Verdict) {
         if verdict.savesLockout { mail.post(controller.lockout) }
+        if verdict.savesPreTrip { mail.post(controller.preTrip) }
         if let isHeatOn = verdict.savesRunMarker { mail.post(runMarker: isHeatOn) }
         for index in 0..<events.count { mail.post(events[index]) }
         eventsLost &+= UInt64(events.lost)

@@ -8,6 +8,7 @@ public import Synchronization
 /// |------------|---------|---------|
 /// | `events`   | control | journal |
 /// | `lockouts` | control | journal |
+/// | `preTrips` | control | journal |
 /// | `markers`  | control | journal |
 /// | `commands` | API     | control |
 /// | `outcomes` | control | API     |
@@ -20,6 +21,7 @@ public final class Postbox: Sendable {
 
     public let events = SPSCRing<Event>(capacity: eventCapacity)
     public let lockouts = SPSCRing<LockoutRecord>(capacity: 8)
+    public let preTrips = SPSCRing<PreTripSamples>(capacity: 2)
     public let markers = SPSCRing<Bool>(capacity: 8)
     public let commands = SPSCRing<TicketedCommand>(capacity: commandCapacity)
     public let outcomes = SPSCRing<CommandOutcome>(capacity: commandCapacity)

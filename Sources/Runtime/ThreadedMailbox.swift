@@ -60,6 +60,12 @@ public struct ThreadedMailbox: ~Copyable, Mailbox {
         sendLatest()
     }
 
+    /// A second trip within the journal thread's 20 ms would find room too; a third cannot come
+    /// before a reset. What finds none would only have told more of the story.
+    public mutating func post(_ samples: PreTripSamples) {
+        if post.preTrips.push(samples) { post.hasNews.store(true, ordering: .releasing) }
+    }
+
     public mutating func post(runMarker: Bool) {
         unsentMarker = runMarker
         sendLatest()

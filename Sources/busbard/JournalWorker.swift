@@ -78,6 +78,11 @@ final class JournalWorker {
                 try journal.mark(isHeating ? .heating : .running)
             }
         }
+        while let samples = links.post.preTrips.pop() {
+            journal.setState(
+                "pretrip", json: preTripDocument(samples, description.encoder).serializedBytes(),
+                stamp: stamp(now, wall), now: now)
+        }
         takeImage(now)
         var events: [RecordedEvent] = []
         while let event = links.post.events.pop() {

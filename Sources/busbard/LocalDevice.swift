@@ -69,6 +69,21 @@ final class LocalDevice: DeviceBackend {
         return report
     }
 
+    func preTrip() throws(RPCError) -> JSONValue {
+        let stored: String?
+        do throws(JournalError) {
+            stored = try reader.state()["pretrip"]
+        } catch {
+            throw RPCError(.journal, "the journal cannot be read: \(error)")
+        }
+        guard let stored else { return .null }
+        do throws(JSONError) {
+            return try JSONValue.parse(Array(stored.utf8))
+        } catch {
+            throw RPCError(.journal, "the samples before the lockout are damaged: \(error)")
+        }
+    }
+
     func events(_ query: EventQuery) throws(RPCError) -> EventPage {
         let version = links.recordVersion.load(ordering: .acquiring)
         if let after = query.after, let quiet = quietAt, quiet == (after, version) {

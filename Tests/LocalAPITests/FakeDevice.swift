@@ -58,6 +58,8 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
         return snapshot
     }
 
+    func preTrip() throws(RPCError) -> JSONValue { .array([]) }
+
     func submit(_ request: RequestedCommand, ticket: UInt32) -> Bool {
         commands.append(request)
         guard commands.count <= 64 else { return false }

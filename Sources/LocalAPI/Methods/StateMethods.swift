@@ -6,6 +6,7 @@ import Wire
 /// Methods that are answered from one snapshot.
 struct StateMethods {
     let state: StateJSON
+    let backend: any DeviceBackend
 
     func answer(_ method: Method, _ request: RPCRequest) throws(RPCError) -> JSONValue {
         switch method {
@@ -38,7 +39,11 @@ struct StateMethods {
     /// A relay by its name or an alarm by its code.
     private func reason(for subject: String) throws(RPCError) -> JSONValue {
         if let code = AlarmCode(name: subject.uppercased()) {
-            return AlarmReason(state: state, code: code).answer
+            var answer = AlarmReason(state: state, code: code).answer.object ?? JSONObject()
+            if state.snapshot.lockout.contains(code) {
+                answer["before"] = try backend.preTrip()
+            }
+            return .object(answer)
         }
         let names = state.description.encoder.relayNames
         let fitted = state.description.plan.fittedRelays

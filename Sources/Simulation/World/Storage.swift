@@ -82,6 +82,8 @@ public struct SimulatedMailbox: Mailbox, ~Copyable {
     public var shell = ShellConditions()
     /// The facts of the latest tick.
     public private(set) var events: [Event] = []
+    /// What was seen before the latest cut.
+    public private(set) var preTrip = PreTripSamples()
     private var waiting: [RequestedCommand] = []
 
     public init() { events.reserveCapacity(EventBuffer.capacity) }
@@ -107,5 +109,6 @@ public struct SimulatedMailbox: Mailbox, ~Copyable {
 
     public mutating func post(_ event: Event) { events.append(event) }
     public mutating func post(_ record: LockoutRecord) { storage.write(record) }
+    public mutating func post(_ samples: PreTripSamples) { preTrip = samples }
     public mutating func post(runMarker: Bool) { storage.mark(isHeatOn: runMarker) }
 }

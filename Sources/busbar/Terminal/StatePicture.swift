@@ -250,4 +250,5 @@ func text(_ value: JSONValue?) -> String { value?.string ?? "–" }
 func int(_ value: JSONValue?) -> Int64 { value?.int ?? 0 }
 func duration(_ value: JSONValue?) -> String { value?.int.map { QuantityText.duration($0) } ?? "–" }
 func celsius(_ value: JSONValue?) -> String { value?.int.map { QuantityText.celsius($0) } ?? "–" }
+func yesNo(_ value: JSONValue?) -> String { value?.bool.map { $0 ? "yes" : "no" } ?? "–" }
 func onOff(_ value: JSONValue?) -> String { value?.bool.map { $0 ? "on" : "off" } ?? "–" }

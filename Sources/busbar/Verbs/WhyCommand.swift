@@ -30,6 +30,8 @@ struct WhyPicture {
         let reset = picture.resetLines(answer["reset"])
         if !reset.isEmpty { lines += [""] + reset }
         lines += [""] + inputs
+        let before = self.before
+        if !before.isEmpty { lines += [""] + before }
         let transitions = self.transitions
         if !transitions.isEmpty { lines += [""] + transitions }
         return lines
@@ -48,6 +50,29 @@ struct WhyPicture {
                 Table.Cell(duration(input["age_ms"])),
                 Table.Cell(duration(input["age_limit_ms"])),
                 Table.Cell(text(input["limits"])),
+            ])
+        }
+        return table.isEmpty ? [] : table.lines()
+    }
+
+    /// One row a second of the ten seconds before the lockout; `--json` has all of them.
+    private var before: [String] {
+        var table = Table(
+            ["BEFORE", "WATER", "FLOW", "LEVEL", "FLAME", "GAS", "RELAYS"],
+            rightAligned: [0, 1, 2, 3], style: style)
+        var shown = Int64.max
+        for sample in answer["before"]?.array ?? [] {
+            let before = sample["before_ms"]?.int ?? 0
+            guard before == 0 || before <= shown - 1_000 else { continue }
+            shown = before
+            let relays = (sample["relays"]?.array ?? []).map { text($0) }
+            table.add(texts: [
+                duration(sample["before_ms"]),
+                QuantityText.value(sample["temperature_mc"]?.int ?? 0, of: .temperature1),
+                QuantityText.value(sample["flow_ml_min"]?.int ?? 0, of: .flow),
+                QuantityText.value(sample["level_permille"]?.int ?? 0, of: .level),
+                yesNo(sample["flame"]), yesNo(sample["gas"]),
+                relays.isEmpty ? "none" : relays.joined(separator: " "),
             ])
         }
         return table.isEmpty ? [] : table.lines()
