@@ -47,18 +47,21 @@ extension Controller {
     /// gone is not gone (§7.5).
     func holds(_ code: AlarmCode) -> Bool {
         switch code {
-        case .overTemperatureJob, .overTemperatureSite, .runawayRate, .uncommandedHeating,
-            .noTemperatureRise:
+        case .uncommandedHeating:
+            !signals.temperatures.isValid || alarms.active.contains(code)
+        case .overTemperatureJob, .overTemperatureSite, .runawayRate, .noTemperatureRise:
             !signals.temperatures.isValid || signals.temperatures.isOverSite
                 || signals.temperatures.isOverJob
         case .gasLeak:
-            !signals.gas.isOff || signals.gas.freshness.age(now) >= plan.heating.hold
+            !signals.gas.isOff
+                || signals.gas.freshness.isStale(now, after: plan.heating.hold)
         case .tankEmptyJob:
-            signals.level.lowCount > 0 || signals.level.freshness.age(now) >= plan.heating.hold
+            signals.level.lowCount > 0
+                || signals.level.freshness.isStale(now, after: plan.heating.hold)
         case .flameSimulation, .flameAfterClose, .ignitionFailed, .flameLostAgain:
             plan.profile == .gas
                 ? !signals.flame.isOff
-                    || signals.flame.freshness.age(now) >= plan.heating.flameStale
+                    || signals.flame.freshness.isStale(now, after: plan.heating.flameStale)
                 : plan.signals.has(.burnerLockout) && !signals.burnerLockout.isOff
         case .signalStaleFatal:
             !signals.stale.isEmpty

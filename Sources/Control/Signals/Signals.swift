@@ -26,7 +26,8 @@ struct Signals: Sendable {
     private let hasGasReady: Bool
 
     // Of this tick:
-    /// Safety signals whose age has reached the limit at which heat goes off.
+    /// Safety signals whose age has reached the limit at which heat goes off, or whose node has
+    /// restarted and not yet proved itself.
     private(set) var stale = SignalSet()
     /// Any fitted signal that is too old to be shown as a value.
     private(set) var lost = SignalSet()
@@ -212,29 +213,33 @@ struct Signals: Sendable {
         oldestSafety = .zero
         let hold = plan.heating.hold
         for index in 0..<temperatures.count
-        where temperatures.channels[index].freshness.age(now) >= hold {
+        where temperatures.channels[index].freshness.isStale(now, after: hold) {
             lost.insert(row: UInt8(index))
         }
-        judge(.temperature1, temperatures.age, hold, plan.signals)
-        judge(.flow, flow.freshness.age(now), hold, plan.signals)
-        judge(.level, level.freshness.age(now), hold, plan.signals)
-        judge(.gas, gas.freshness.age(now), hold, plan.signals)
-        judge(.flame, flame.freshness.age(now), plan.heating.flameStale, plan.signals)
-        judge(.burnerLockout, burnerLockout.freshness.age(now), hold, plan.signals)
-        judge(.burnerOn, burnerOn.freshness.age(now), hold, plan.signals)
-        judge(.ambientTemperature, ambientTemperature.freshness.age(now), hold, plan.signals)
-        judge(.ambientHumidity, ambientHumidity.freshness.age(now), hold, plan.signals)
+        if plan.signals.isSafety(.temperature1) {
+            oldestSafety = temperatures.age
+            if !temperatures.isValid { stale.insert(.temperature1) }
+        }
+        judge(.flow, flow.freshness, now, hold, plan.signals)
+        judge(.level, level.freshness, now, hold, plan.signals)
+        judge(.gas, gas.freshness, now, hold, plan.signals)
+        judge(.flame, flame.freshness, now, plan.heating.flameStale, plan.signals)
+        judge(.burnerLockout, burnerLockout.freshness, now, hold, plan.signals)
+        judge(.burnerOn, burnerOn.freshness, now, hold, plan.signals)
+        judge(.ambientTemperature, ambientTemperature.freshness, now, hold, plan.signals)
+        judge(.ambientHumidity, ambientHumidity.freshness, now, hold, plan.signals)
     }
 
     private mutating func judge(
-        _ signal: SignalID, _ age: Milliseconds, _ limit: Milliseconds,
+        _ signal: SignalID, _ freshness: Freshness, _ now: Instant, _ limit: Milliseconds,
         _ plan: SignalPlan
     ) {
+        let isStale = freshness.isStale(now, after: limit)
         if plan.isSafety(signal) {
-            oldestSafety = max(oldestSafety, age)
-            if age >= limit { stale.insert(signal) }
+            oldestSafety = max(oldestSafety, freshness.age(now))
+            if isStale { stale.insert(signal) }
         }
-        if signal != .temperature1, age >= limit, plan.has(signal) { lost.insert(signal) }
+        if isStale, plan.has(signal) { lost.insert(signal) }
     }
 }
 
