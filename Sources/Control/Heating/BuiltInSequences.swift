@@ -18,8 +18,6 @@ public func builtInSequence(for profile: HeatingProfile, _ p: HeatingParameters)
 /// After a hold without a burner of our own there is nothing to purge; the contactor rests (§7.2).
 public let electricInterPurge = Milliseconds(10_000)
 
-private let endlessly = Milliseconds(86_400_000)
-
 private func gasSequence(_ p: HeatingParameters) -> Sequence {
     let ignite: UInt8 = 3
     var sequence = Sequence()

@@ -221,7 +221,7 @@ struct HeatingJob: Sendable {
             reference = max(reference, signals.temperatures.control)
             referenceAt = now
         }
-        if !signals.burnerOn.latest {
+        if !signals.burnerOn.isOn {
             if burnerOffSince == .never { burnerOffSince = now }
         } else {
             burnerOffSince = .never
@@ -243,7 +243,7 @@ struct HeatingJob: Sendable {
             }
         }
         if elapsed >= step.minimum, holds(step.until, signals, context, plan),
-            mayHeatAgain(step, context.now)
+            mayPass(index, context.now, plan)
         {
             return (step.onPass, .condition(step.until))
         }
@@ -252,12 +252,19 @@ struct HeatingJob: Sendable {
     }
 
     /// A step that would lead from no heat into heat waits for the rest to be over.
-    private func mayHeatAgain(_ step: Step, _ now: Instant) -> Bool {
-        switch step.kind {
-        case .circulate, .purge, .wait, .actuate, .check:
-            isEnding || now - heatOffAt >= Self.heatRest
-        case .ignite, .stabilise, .heat, .close, .hold, .retry:
-            true
+    private func mayPass(_ index: UInt8, _ now: Instant, _ plan: ControlPlan) -> Bool {
+        guard !isHeatOn, now - heatOffAt < Self.heatRest else { return true }
+        let target: UInt8
+        switch plan.sequence[index].onPass {
+        case .next: target = index + 1
+        case .go(let step): target = step
+        case .fail, .abandon, .fatal, .hold, .retryTrial, .recycle, .resume, .stop, .finish:
+            return true
+        }
+        guard target < plan.sequence.count else { return true }
+        switch plan.sequence[target].kind {
+        case .ignite, .stabilise, .heat: return false
+        case .check, .actuate, .wait, .circulate, .purge, .close, .hold, .retry: return true
         }
     }
 
@@ -271,7 +278,9 @@ struct HeatingJob: Sendable {
         case .demandGone: !hasDemand
         case .flameOn: signals.flame.isOn
         case .flameOff: signals.flame.isOff
-        case .flameStale: signals.flame.freshness.age(context.now) >= plan.heating.flameStale
+        case .flameStale:
+            signals.flame.freshness.isStale(context.now, after: plan.heating.flameStale)
+                || signals.adoptedStep
         case .signalsStale: !signals.stale.isEmpty || signals.adoptedStep
         case .signalsInvalid: !signals.stale.isEmpty
         case .signalsRegained: signals.isProven(plan.signals)
@@ -323,8 +332,8 @@ extension HeatingJob {
             alarms.find(code, plan, value: Int32(clamped: (now - enteredAt).rawValue))
             leave(cause, now, plan, &alarms, &events)
         case .abandon(let code):
+            // No failure of the installation: nothing was switched but the power (§7.2, PRECHECK).
             alarms.find(code, plan, value: Int32(clamped: signals.oldestSafety.rawValue))
-            failure = code
             standDown(cause, now, .failed, &events)
         case .fatal(let code):
             find(fatal: code, now, plan, signals, &alarms)
