@@ -152,15 +152,20 @@ public struct Controller: ~Copyable {
     private mutating func noteSignals(_ events: inout EventBuffer) {
         if let boot = signals.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
         if signals.adoptedStep { alarms.find(.stepAdopted, plan) }
-        if signals.temperatures.isIncomplete { alarms.find(.channelExcluded, plan) }
+        // Before the sensors were ever seen there is nothing that could have got lost.
+        let isLate = check.isWaitingForSensors(now)
+        let isLocked = isTripped && now - job.startOfRun >= SelfCheck.sensorSpan
+        let isWatching = check.isDone || isLate || isLocked
+        if isWatching, signals.temperatures.isIncomplete {
+            alarms.find(.channelExcluded, plan)
+        }
         let silence = now - max(signals.lastFrameAt, job.startOfRun)
         if shown.bus == .busOff || shown.bus == .down || silence >= Signals.busSilence {
             alarms.find(
                 .busSilent, plan,
                 value: silence > Milliseconds(86_400_000) ? 0 : Int32(clamped: silence.rawValue))
         }
-        // Before the sensors were ever seen there is nothing that could have got lost.
-        if check.isDone || check.isWaitingForSensors(now) || isTripped, !signals.stale.isEmpty {
+        if isLate || isWatching && !signals.stale.isEmpty {
             alarms.find(
                 .signalStale, plan, value: Int32(clamped: signals.oldestSafety.rawValue),
                 limit: Int32(clamped: plan.heating.hold.rawValue))
@@ -201,9 +206,8 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func runJob(_ events: inout EventBuffer) {
-        let context = jobContext()
         if alarms.fatalCount > 0 {
-            if let code = job.fatalInThisTick(signals, context, plan: plan) {
+            if let code = job.fatalInThisTick(signals, jobContext(), plan: plan) {
                 alarms.find(code, as: .fatal)
             }
             return
@@ -215,7 +219,8 @@ public struct Controller: ~Copyable {
             signals.mark()
             check.start(now: now, events: &events)
         }
-        job.step(&signals, context, plan: plan, alarms: &alarms, events: &events)
+        // The context is made here, so that a check begun in this very tick holds the job back.
+        job.step(&signals, jobContext(), plan: plan, alarms: &alarms, events: &events)
     }
 
     var isTripped: Bool { interlock.state == .tripped }
@@ -281,12 +286,13 @@ public struct Controller: ~Copyable {
             isTripped: isTripped || !mayJudgeReadBack, plan: plan, alarms: &alarms,
             events: &events)
         let wasTripped = isTripped
-        advanceCheck(answer, &events)
+        let wasEdge = check.wantsEdge && !outputs.dropsPermit
+        advanceCheck(answer, wasEdge: wasEdge, &events)
         cutIfFatal(&events)
 
         var verdict = Verdict()
         verdict.tripsNow = isTripped && !wasTripped
-        if !isTripped || isResetting, !verdict.tripsNow, interlock.permits || check.wantsEdge {
+        if !isTripped || isResetting, !verdict.tripsNow, interlock.permits || wasEdge {
             verdict.permit = .edge
         }
         shown.isPermitted = verdict.permit == .edge
@@ -323,13 +329,16 @@ public struct Controller: ~Copyable {
         }
     }
 
-    private mutating func advanceCheck(_ answer: BoardAnswer, _ events: inout EventBuffer) {
+    /// - Parameter wasEdge: an edge of the permit line is made for the check at the end of this tick.
+    private mutating func advanceCheck(
+        _ answer: BoardAnswer, wasEdge: Bool, _ events: inout EventBuffer
+    ) {
         recheckAfterRestart(&events)
         let failure = check.advance(
             SelfCheck.Findings(
                 now: now, answer: answer, wasLeased: outputs.heartbeat != nil,
-                wasEdge: check.wantsEdge && !outputs.dropsPermit, sense: shown.sense,
-                monostable: shown.monostable, areSensorsProven: areSensorsProven),
+                wasEdge: wasEdge, sense: shown.sense, monostable: shown.monostable,
+                areSensorsProven: areSensorsProven),
             plan: plan, events: &events)
         if let failure { fail(failure, &events) }
         if check.isDone { bootAtCheck = link.status.bootCount }
@@ -375,7 +384,12 @@ public struct Controller: ~Copyable {
         while handledFatals < alarms.fatalCount {
             let code = alarms.fatal(handledFatals)
             handledFatals += 1
-            if !isTripped { cut(code, &events) } else { events.correlation = tripCorrelation }
+            if !isTripped {
+                cut(code, &events)
+            } else {
+                events.correlation = tripCorrelation
+                abandonReset(&events)
+            }
             if lockout.contains(code) { continue }
             let view = alarms.views[Int(code.rawValue)]
             lockout.append(
@@ -383,6 +397,14 @@ public struct Controller: ~Copyable {
                     code: code, tick: tick, at: now, value: view.value, limit: view.limit))
             noteLockoutChange()
         }
+    }
+
+    /// A new FATAL while the reset's self-check runs: whoever pressed the button had not seen it.
+    private mutating func abandonReset(_ events: inout EventBuffer) {
+        guard isResetting else { return }
+        isResetting = false
+        check.stop(now: now, events: &events)
+        outputs.relays = .none
     }
 
     private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {

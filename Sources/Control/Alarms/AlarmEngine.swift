@@ -57,10 +57,13 @@ struct AlarmEngine: Sendable {
         _ code: AlarmCode, value: Int32 = 0, limit: Int32 = 0, as severity: Severity
     ) {
         if severity == .error { errors.insert(code) }
-        if found.contains(code) { return }
-        found.insert(code)
         let row = Int(code.rawValue)
+        // What is latched stays FATAL until the site resets it, however mild it comes again.
+        let isLatched = views[row].severity == .fatal && views[row].state != .normal
+        let severity = isLatched ? .fatal : severity
         let isWorse = severity > views[row].severity
+        if found.contains(code), !isWorse { return }
+        found.insert(code)
         if active.contains(code), !isWorse { return }
         views[row].severity = severity
         views[row].value = value
