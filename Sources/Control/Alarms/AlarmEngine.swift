@@ -6,7 +6,7 @@ import Units
 ///
 /// Each tick the parts *find* conditions; at its end `step` compares what was found with what is
 /// active. A FATAL is also listed in the order of its finding, because the first-out keeps place one.
-/// Whether the power is cut never depends on anything in here.
+/// What is found as FATAL cuts: no acknowledgement, shelf, suppression or delay stands in between.
 struct AlarmEngine: Sendable {
     /// More alarms than this in `floodWindow` are a flood (EEMUA 191, "more than 10 in 10 min").
     static let floodCount = 10
