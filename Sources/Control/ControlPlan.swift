@@ -17,6 +17,25 @@ public struct ControlPlan: Sendable {
     public init() {}
 }
 
+/// The small part of a plan that every rule may need, in one value that is cheap to hand on.
+///
+/// The large tables of a plan (frames, steps, alarms) belong each to the one part that reads them:
+/// a tick that handed on the whole plan would spend nine tenths of its time copying (measured:
+/// 40,000 of 43,000 instructions).
+struct Settings: Sendable {
+    let tick: Milliseconds
+    let profile: HeatingProfile
+    let heating: HeatingParameters
+    let interlock: InterlockPlan
+
+    init(_ plan: ControlPlan) {
+        tick = plan.tick
+        profile = plan.profile
+        heating = plan.heating
+        interlock = plan.interlock
+    }
+}
+
 /// What makes the heat.
 public enum HeatingProfile: UInt8, Sendable {
     /// Busbar opens the valve and fires the spark itself. Needs `directBurnerAccepted`.

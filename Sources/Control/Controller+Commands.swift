@@ -15,12 +15,12 @@ extension Controller {
         case .acknowledge(let code):
             alarms.acknowledge(code, by: requester, events: &events)
         case .shelve(let code, let until):
-            alarms.shelve(code, until: until, by: requester, plan: plan.alarms, events: &events)
+            alarms.shelve(code, until: until, by: requester, events: &events)
         case .unshelve(let code):
             alarms.unshelve(code, by: requester, events: &events)
         case .setOutOfService(let code, let isOut):
             alarms.setOutOfService(
-                code, isOut, by: requester, plan: plan.alarms, events: &events)
+                code, isOut, by: requester, events: &events)
         case .resetRemotely:
             // Whoever asks: a FATAL is reset where it can be seen (§7.5).
             refuseReset(isTripped ? .notLocal : .noLockout, &events)
@@ -30,12 +30,12 @@ extension Controller {
     private mutating func setTarget(
         _ target: MilliCelsius, by requester: Requester, _ events: inout EventBuffer
     ) {
-        guard target >= plan.heating.targetMinimum, target <= plan.heating.targetMaximum,
-            target + MilliCelsius(5_000) <= plan.heating.siteLimit
+        guard target >= settings.heating.targetMinimum, target <= settings.heating.targetMaximum,
+            target + MilliCelsius(5_000) <= settings.heating.siteLimit
         else {
             alarms.find(
-                .requestOutOfRange, plan, value: target.rawValue,
-                limit: plan.heating.targetMaximum.rawValue)
+                .requestOutOfRange, value: target.rawValue,
+                limit: settings.heating.targetMaximum.rawValue)
             return
         }
         let before = MilliCelsius(job.target)
@@ -48,25 +48,26 @@ extension Controller {
     func holds(_ code: AlarmCode) -> Bool {
         switch code {
         case .uncommandedHeating:
-            !signals.temperatures.isValid || alarms.active.contains(code)
+            !signals.image.temperatures.isValid || alarms.active.contains(code)
         case .overTemperatureJob, .overTemperatureSite, .runawayRate, .noTemperatureRise:
-            !signals.temperatures.isValid || signals.temperatures.isOverSite
-                || signals.temperatures.isOverJob
+            !signals.image.temperatures.isValid || signals.image.temperatures.isOverSite
+                || signals.image.temperatures.isOverJob
         case .gasLeak:
-            !signals.gas.isOff
-                || signals.gas.freshness.isStale(now, after: plan.heating.hold)
+            !signals.image.gas.isOff
+                || signals.image.gas.freshness.isStale(now, after: settings.heating.hold)
         case .tankEmptyJob:
-            signals.level.lowCount > 0
-                || signals.level.freshness.isStale(now, after: plan.heating.hold)
+            signals.image.level.lowCount > 0
+                || signals.image.level.freshness.isStale(now, after: settings.heating.hold)
         case .flameSimulation, .flameAfterClose, .ignitionFailed, .flameLostAgain:
-            plan.profile == .gas
-                ? !signals.flame.isOff
-                    || signals.flame.freshness.isStale(now, after: plan.heating.flameStale)
-                : plan.signals.has(.burnerLockout) && !signals.burnerLockout.isOff
+            settings.profile == .gas
+                ? !signals.image.flame.isOff
+                    || signals.image.flame.freshness.isStale(
+                        now, after: settings.heating.flameStale)
+                : signals.image.has(.burnerLockout) && !signals.image.burnerLockout.isOff
         case .signalStaleFatal:
-            !signals.stale.isEmpty
+            !signals.image.stale.isEmpty
         case .sensorsDisagree:
-            signals.temperatures.disagrees || !signals.temperatures.isValid
+            signals.image.temperatures.disagrees || !signals.image.temperatures.isValid
         case .boardLost, .leaseExpired, .boardRestarted, .boardTripped, .selfCheckFailed:
             !link.isAnswering
         case .powerContact:

@@ -13,7 +13,8 @@ extension Controller {
         snapshot.heating = heatingView()
         snapshot.interlock = interlockView()
         snapshot.temperature =
-            signals.temperatures.isValid ? MilliCelsius(signals.temperatures.control) : nil
+            signals.image.temperatures.isValid
+            ? MilliCelsius(signals.image.temperatures.control) : nil
         for row in 0..<UInt8(SignalID.count) {
             if let signal = SignalID(rawValue: row) {
                 snapshot.signals[Int(row)] = view(of: signal)
@@ -69,8 +70,8 @@ extension Controller {
 
     private func view(of signal: SignalID) -> SignalView {
         var view = SignalView()
-        view.isFitted = plan.signals.has(signal)
-        view.isSafety = plan.signals.isSafety(signal)
+        view.isFitted = signals.image.has(signal)
+        view.isSafety = signals.image.isSafety(signal)
         view.quality = quality(of: signal)
         let (value, freshness) = reading(of: signal)
         view.value = value
@@ -83,22 +84,22 @@ extension Controller {
         let (_, freshness) = reading(of: signal)
         if let own = ownQuality(of: signal), own != .ok { return own }
         if !freshness.isTrusted { return .absent }
-        if signal == .gas, plan.signals.has(.gasReady), !signals.gasReady.latest {
+        if signal == .gas, signals.image.has(.gasReady), !signals.image.gasReady.latest {
             return .warmingUp
         }
-        let limit = signal == .flame ? plan.heating.flameStale : plan.heating.hold
+        let limit = signal == .flame ? settings.heating.flameStale : settings.heating.hold
         return freshness.age(now) >= limit ? .stale : .ok
     }
 
     private func ownQuality(of signal: SignalID) -> SignalQuality? {
         switch signal {
-        case .temperature1: signals.temperatures.channels[0].quality
-        case .temperature2: signals.temperatures.channels[1].quality
-        case .temperature3: signals.temperatures.channels[2].quality
-        case .flow: own(signals.flow)
-        case .level: own(signals.level)
-        case .ambientTemperature: own(signals.ambientTemperature)
-        case .ambientHumidity: own(signals.ambientHumidity)
+        case .temperature1: signals.probes.channels[0].quality
+        case .temperature2: signals.probes.channels[1].quality
+        case .temperature3: signals.probes.channels[2].quality
+        case .flow: own(signals.image.flow)
+        case .level: own(signals.image.level)
+        case .ambientTemperature: own(signals.image.ambientTemperature)
+        case .ambientHumidity: own(signals.image.ambientHumidity)
         case .flame, .gas, .gasReady, .burnerLockout, .burnerOn: nil
         case .probe1Ratio, .probe2Ratio, .probe3Ratio: nil
         }
@@ -117,23 +118,24 @@ extension Controller {
             (signal.latest ? 1 : 0, signal.freshness)
         }
         func channel(_ index: Int) -> (Int32, Freshness) {
-            let channel = signals.temperatures.channels[index]
+            let channel = signals.probes.channels[index]
             return (channel.value, channel.freshness)
         }
         return switch signal {
         case .temperature1: channel(0)
         case .temperature2: channel(1)
         case .temperature3: channel(2)
-        case .flow: (signals.flow.value, signals.flow.freshness)
-        case .level: (signals.level.value, signals.level.freshness)
-        case .flame: binary(signals.flame)
-        case .gas: binary(signals.gas)
-        case .gasReady: binary(signals.gasReady)
+        case .flow: (signals.image.flow.value, signals.image.flow.freshness)
+        case .level: (signals.image.level.value, signals.image.level.freshness)
+        case .flame: binary(signals.image.flame)
+        case .gas: binary(signals.image.gas)
+        case .gasReady: binary(signals.image.gasReady)
         case .ambientTemperature:
-            (signals.ambientTemperature.value, signals.ambientTemperature.freshness)
-        case .ambientHumidity: (signals.ambientHumidity.value, signals.ambientHumidity.freshness)
-        case .burnerLockout: binary(signals.burnerLockout)
-        case .burnerOn: binary(signals.burnerOn)
+            (signals.image.ambientTemperature.value, signals.image.ambientTemperature.freshness)
+        case .ambientHumidity:
+            (signals.image.ambientHumidity.value, signals.image.ambientHumidity.freshness)
+        case .burnerLockout: binary(signals.image.burnerLockout)
+        case .burnerOn: binary(signals.image.burnerOn)
         case .probe1Ratio, .probe2Ratio, .probe3Ratio: (0, Freshness())
         }
     }

@@ -16,8 +16,10 @@ public struct Controller: ~Copyable {
     /// A gap between two ticks from which the tick counts as late (§7.4).
     public static let lateTick = Milliseconds(250)
 
-    public let plan: ControlPlan
+    let settings: Settings
     public internal(set) var lockout: LockoutRecord
+    /// The ten seconds before the first FATAL of the lockout.
+    public private(set) var preTrip = PreTripSamples()
 
     var tick = Tick(0)
     var now = Instant.never
@@ -29,11 +31,13 @@ public struct Controller: ~Copyable {
     var check = SelfCheck()
     var button = ResetButton()
     var resets = ResetHistory()
-    var alarms = AlarmEngine()
+    var alarms: AlarmEngine
     var shown = InputsShown()
 
     private let recollection: Recollection
     private var hasStarted = false
+    private var isLate = false
+    private var hasJudgedStop = false
     private var handledFatals = 0
     private var isResetting = false
     private var trippedAt = Instant.never
@@ -41,6 +45,7 @@ public struct Controller: ~Copyable {
     private var outputs = Outputs()
     private var commanded = RelayMask.none
     private var savesLockout = false
+    private var savesPreTrip = false
     private var wasHeatOn = false
     private var bootAtCheck: UInt8 = 0
     private var lostShown: UInt32 = 0
@@ -59,10 +64,11 @@ public struct Controller: ~Copyable {
     /// - Parameter recollection: what is known of the time before this start; its default is the
     ///   worst, so that forgetting to look is not the same as finding nothing.
     public init(plan: ControlPlan, recollection: Recollection) {
-        self.plan = plan
+        settings = Settings(plan)
         self.recollection = recollection
         signals = Signals(plan: plan.signals)
-        job = HeatingJob(target: plan.heating.target.rawValue)
+        job = HeatingJob(sequence: plan.sequence, target: plan.heating.target.rawValue)
+        alarms = AlarmEngine(plan: plan.alarms)
         lockout = LockoutRecord()
     }
 
@@ -72,7 +78,7 @@ public struct Controller: ~Copyable {
     ///
     /// Pure. Call once a tick, with instants that never go back, and `settle` after it.
     public mutating func decide(
-        _ inputs: borrowing Inputs, events: inout EventBuffer
+        _ inputs: inout Inputs, events: inout EventBuffer
     ) -> Outputs {
         let gap = inputs.now - now
         if hasStarted { tick = tick.next }
@@ -81,15 +87,19 @@ public struct Controller: ~Copyable {
         alarms.beginTick()
         handledFatals = 0
         savesLockout = false
-        show(inputs)
+        savesPreTrip = false
+        show(&inputs)
         if hasStarted { noteGap(gap, &events) } else { begin(&events) }
 
         signals.step(
-            inputs, plan: plan, jobLimit: job.jobTarget + plan.heating.overTarget.rawValue)
+            &inputs, settings: settings,
+            jobLimit: job.jobTarget + settings.heating.overTarget.rawValue)
         noteSignals(&events)
-        take(inputs, &events)
+        rememberSample()
+        take(&inputs, &events)
         disaster.step(
-            signals, job.view(plan), now: now, plan: plan, alarms: &alarms, events: &events)
+            signals.image, job.view(), now: now, settings: settings, alarms: &alarms,
+            events: &events)
         interlock.check(
             sense: inputs.powerSense, now: now, alarms: &alarms, events: &events)
         operateButton(inputs.resetButton, &events)
@@ -113,12 +123,11 @@ public struct Controller: ~Copyable {
         case .repaired(let record):
             lockout = record
             savesLockout = true
-            alarms.find(.lockoutCopyBad, plan)
+            alarms.find(.lockoutCopyBad)
         case .unreadable:
             alarms.find(.lockoutCopiesBad, as: .fatal)
         }
         resets.begin(earlier: lockout.recentResets, now: now)
-        if recollection.wasHeating { alarms.find(.uncleanStop, plan) }
         guard lockout.isLocked else {
             check.start(now: now, events: &events)
             return
@@ -132,7 +141,7 @@ public struct Controller: ~Copyable {
         for index in 0..<Int(lockout.count) { alarms.restore(lockout[index], events: &events) }
     }
 
-    private mutating func show(_ inputs: borrowing Inputs) {
+    private mutating func show(_ inputs: inout Inputs) {
         shown.sense = inputs.powerSense
         shown.monostable = inputs.monostable
         shown.button = inputs.resetButton
@@ -140,57 +149,75 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func noteGap(_ gap: Milliseconds, _ events: inout EventBuffer) {
-        guard gap >= Self.lateTick else { return }
-        let missed = UInt32(truncatingIfNeeded: gap.rawValue / plan.tick.rawValue - 1)
+        isLate = gap >= Self.lateTick
+        guard isLate else { return }
+        let missed = UInt32(truncatingIfNeeded: gap.rawValue / settings.tick.rawValue - 1)
         events.state(.ticksMissed(gap: gap, missed: missed))
         alarms.find(
-            .tickOverrun, plan, value: Int32(clamped: gap.rawValue),
+            .tickOverrun, value: Int32(clamped: gap.rawValue),
             limit: Int32(clamped: Self.lateTick.rawValue))
     }
 
     /// Alarms and events that are about the signals themselves.
     private mutating func noteSignals(_ events: inout EventBuffer) {
-        if let boot = signals.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
-        if signals.adoptedStep { alarms.find(.stepAdopted, plan) }
-        // Before the sensors were ever seen there is nothing that could have got lost.
-        let isLate = check.isWaitingForSensors(now)
-        let isLocked = isTripped && now - job.startOfRun >= SelfCheck.sensorSpan
-        let isWatching = check.isDone || isLate || isLocked
-        if isWatching, signals.temperatures.isIncomplete {
-            alarms.find(.channelExcluded, plan)
-        }
+        if let boot = signals.image.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
+        if signals.image.adoptedStep { alarms.find(.stepAdopted) }
         let silence = now - max(signals.lastFrameAt, job.startOfRun)
         if shown.bus == .busOff || shown.bus == .down || silence >= Signals.busSilence {
             alarms.find(
-                .busSilent, plan,
+                .busSilent,
                 value: silence > Milliseconds(86_400_000) ? 0 : Int32(clamped: silence.rawValue))
         }
-        if isLate || isWatching && !signals.stale.isEmpty {
+        // Right after the start there is nothing yet that could have got lost.
+        let hasSettled = check.isDone || now - job.startOfRun >= SelfCheck.sensorSpan
+        if hasSettled, signals.image.temperatures.isIncomplete { alarms.find(.channelExcluded) }
+        if hasSettled, !signals.image.stale.isEmpty {
             alarms.find(
-                .signalStale, plan, value: Int32(clamped: signals.oldestSafety.rawValue),
-                limit: Int32(clamped: plan.heating.hold.rawValue))
+                .signalStale, value: Int32(clamped: signals.image.oldestSafety.rawValue),
+                limit: Int32(clamped: settings.heating.hold.rawValue))
         }
-        if signals.lost.contains(.ambientTemperature), check.isDone {
-            alarms.find(.ambientLost, plan)
-        }
-        guard signals.lost.bits != lostShown, check.isDone else { return }
+        noteAmbient()
+        guard signals.image.lost.bits != lostShown, check.isDone else { return }
         stateChanges(&events)
     }
 
+    /// The ambient sensor protects nothing, so its loss waits until a silent bus, which explains it,
+    /// would have been called silent.
+    private mutating func noteAmbient() {
+        let age = signals.image.ambientTemperature.freshness.age(now)
+        guard check.isDone, signals.image.has(.ambientTemperature), age >= Signals.ambientLoss
+        else { return }
+        alarms.find(.ambientLost)
+    }
+
+    private mutating func rememberSample() {
+        guard !isTripped, preTrip.isDue(now) else { return }
+        var sample = PreTripSamples.Sample()
+        sample.at = now
+        sample.temperature = signals.image.temperatures.control
+        sample.flow = signals.image.flow.value
+        sample.level = signals.image.level.value
+        sample.hasFlame = signals.image.flame.latest
+        sample.hasGas = signals.image.gas.latest
+        sample.isStale = !signals.image.stale.isEmpty
+        sample.relays = commanded
+        preTrip.append(sample)
+    }
+
     private mutating func stateChanges(_ events: inout EventBuffer) {
-        var changed = signals.lost.bits ^ lostShown
+        var changed = signals.image.lost.bits ^ lostShown
         while let signal = SignalSet.first(in: changed) {
             changed &= changed &- 1
-            if signals.lost.contains(signal) {
+            if signals.image.lost.contains(signal) {
                 events.state(.signalLost(signal, quality(of: signal)))
             } else {
                 events.state(.signalRegained(signal))
             }
         }
-        lostShown = signals.lost.bits
+        lostShown = signals.image.lost.bits
     }
 
-    private mutating func take(_ inputs: borrowing Inputs, _ events: inout EventBuffer) {
+    private mutating func take(_ inputs: inout Inputs, _ events: inout EventBuffer) {
         for index in 0..<inputs.commands.count {
             carryOut(inputs.commands[index], &events)
         }
@@ -198,21 +225,24 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func noteShell(_ shell: ShellConditions) {
-        if shell.contains(.journalUnwritable) { alarms.find(.journalUnwritable, plan) }
-        if shell.contains(.eventsLost) { alarms.find(.eventsLost, plan) }
-        if shell.contains(.notRealTime) { alarms.find(.notRealTime, plan) }
-        if shell.contains(.peerRefused) { alarms.find(.peerRefused, plan) }
-        if shell.contains(.configurationRejected) { alarms.find(.configurationRejected, plan) }
+        if shell.contains(.journalUnwritable) { alarms.find(.journalUnwritable) }
+        if shell.contains(.eventsLost) { alarms.find(.eventsLost) }
+        if shell.contains(.notRealTime) { alarms.find(.notRealTime) }
+        if shell.contains(.peerRefused) { alarms.find(.peerRefused) }
+        if shell.contains(.configurationRejected) { alarms.find(.configurationRejected) }
     }
 
     private mutating func runJob(_ events: inout EventBuffer) {
         if alarms.fatalCount > 0 {
-            if let code = job.fatalInThisTick(signals, jobContext(), plan: plan) {
+            let context = jobContext()
+            if let code = job.fatalInThisTick(signals.image, context, settings: settings) {
                 alarms.find(code, as: .fatal)
             }
             return
         }
-        guard !isTripped else { return }
+        // After a stop of the process the lease may have run out and the flame with it: what the
+        // board answers in this tick comes before what the job would make of it.
+        guard !isTripped, !isLate else { return }
         if job.hasPendingDemand, job.state == .standby, interlock.state == .open,
             check.isStale(now)
         {
@@ -220,14 +250,18 @@ public struct Controller: ~Copyable {
             check.start(now: now, events: &events)
         }
         // The context is made here, so that a check begun in this very tick holds the job back.
-        job.step(&signals, jobContext(), plan: plan, alarms: &alarms, events: &events)
+        let context = jobContext()
+        job.step(
+            signals.image, context, settings: settings, alarms: &alarms, events: &events)
+        if job.beganHold { signals.mark() }
     }
 
     var isTripped: Bool { interlock.state == .tripped }
 
-    func jobContext() -> HeatingJob.Context {
+    mutating func jobContext() -> HeatingJob.Context {
         HeatingJob.Context(
-            now: now, refusal: refusal(), isSelfChecking: !check.isDone,
+            now: now, refusal: job.hasPendingDemand ? refusal() : nil,
+            isSelfChecking: !check.isDone,
             isPowerOpen: interlock.state == .open, isPowerProven: interlock.state == .closed)
     }
 
@@ -239,9 +273,9 @@ public struct Controller: ~Copyable {
             return .errorAlarm
         }
         if alarms.active.contains(.flameInStandby) { return .flameInStandby }
-        if plan.signals.has(.gasReady), !signals.gasReady.isOn { return .gasSensorNotReady }
-        if signals.temperatures.disagrees { return .sensorsDisagree }
-        if signals.temperatures.isOverJob { return .alreadyHot }
+        if signals.image.has(.gasReady), !signals.image.gasReady.isOn { return .gasSensorNotReady }
+        if signals.image.temperatures.disagrees { return .sensorsDisagree }
+        if signals.image.temperatures.isOverJob { return .alreadyHot }
         return nil
     }
 
@@ -250,7 +284,7 @@ public struct Controller: ~Copyable {
         outputs.readsIdentity = check.wantsIdentity
         if isTripped, !isResetting {
             outputs.trips = !(link.isAnswering && link.status.isTripped)
-            link.prepare(&outputs, isLeased: false, plan: plan)
+            link.prepare(&outputs, isLeased: false, settings: settings)
             return
         }
         if !isTripped {
@@ -260,18 +294,18 @@ public struct Controller: ~Copyable {
         } else {
             outputs.dropsPermit = !check.wantsEdge
         }
-        link.prepare(&outputs, isLeased: check.wantsLease, plan: plan)
+        link.prepare(&outputs, isLeased: check.wantsLease, settings: settings)
     }
 
     /// P5: what proves that the heat is wanted by somebody who can see it.
-    private func carriesProof() -> Bool {
+    private mutating func carriesProof() -> Bool {
         guard job.isHeatOn else { return false }
-        switch plan.profile {
+        switch settings.profile {
         case .gas:
-            return signals.flame.isOn
-                && signals.flame.freshness.age(now) < plan.heating.flameStale
+            return signals.image.flame.isOn
+                && signals.image.flame.freshness.age(now) < settings.heating.flameStale
         case .electric, .external:
-            return signals.temperatures.isValid
+            return signals.image.temperatures.isValid
         }
     }
 
@@ -283,11 +317,13 @@ public struct Controller: ~Copyable {
     ) -> Verdict {
         link.take(
             answer, outputs: outputs, isPowerClosed: interlock.isPowerClosed,
-            isTripped: isTripped || !mayJudgeReadBack, plan: plan, alarms: &alarms,
+            isTripped: isTripped || !mayJudgeReadBack(answer), alarms: &alarms,
             events: &events)
         let wasTripped = isTripped
+        let before = check.step
         let wasEdge = check.wantsEdge && !outputs.dropsPermit
         advanceCheck(answer, wasEdge: wasEdge, &events)
+        if before == .outputs, check.step == .clock { judgeUncleanStop() }
         cutIfFatal(&events)
 
         var verdict = Verdict()
@@ -297,13 +333,23 @@ public struct Controller: ~Copyable {
         }
         shown.isPermitted = verdict.permit == .edge
         noteRelays(&events)
-        alarms.step(now: now, plan: plan.alarms, events: &events)
+        alarms.step(now: now, events: &events)
         verdict.savesLockout = savesLockout
+        verdict.savesPreTrip = savesPreTrip
         if wasHeatOn != job.isHeatOn {
             wasHeatOn = job.isHeatOn
             verdict.savesRunMarker = wasHeatOn
         }
         return verdict
+    }
+
+    /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let that
+    /// run's lease expire. With heat on that is E402, found before or in this very tick.
+    private mutating func judgeUncleanStop() {
+        guard recollection.wasHeating, !hasJudgedStop, alarms.fatalCount == 0 else { return }
+        hasJudgedStop = true
+        guard link.status.tripCause != .leaseWithHeat else { return }
+        alarms.find(.uncleanStop)
     }
 
     /// The board's answer to a TRIP that was written after `settle`. Until it reads back as tripped
@@ -312,9 +358,9 @@ public struct Controller: ~Copyable {
 
     /// While the check has not yet seen all outputs off, what a killed run left on may still be
     /// falling; the check itself judges it.
-    private var mayJudgeReadBack: Bool {
+    private mutating func mayJudgeReadBack(_ answer: BoardAnswer) -> Bool {
         switch check.step {
-        case .waiting, .identity, .outputs: link.status.isTripped
+        case .waiting, .identity, .outputs: answer.status?.isTripped ?? false
         case .clock, .lease, .permit, .sensors, .done, .failed: true
         }
     }
@@ -338,8 +384,8 @@ public struct Controller: ~Copyable {
             SelfCheck.Findings(
                 now: now, answer: answer, wasLeased: outputs.heartbeat != nil,
                 wasEdge: wasEdge, sense: shown.sense, monostable: shown.monostable,
-                areSensorsProven: areSensorsProven),
-            plan: plan, events: &events)
+                areSensorsProven: areSensorsProven()),
+            settings: settings, events: &events)
         if let failure { fail(failure, &events) }
         if check.isDone { bootAtCheck = link.status.bootCount }
         if isResetting, check.isDone { finishReset(&events) }
@@ -353,10 +399,10 @@ public struct Controller: ~Copyable {
         check.start(now: now, events: &events)
     }
 
-    private var areSensorsProven: Bool {
-        let isFlameOff = plan.profile != .gas || signals.flame.isOff
-        let isGasReady = !plan.signals.has(.gasReady) || signals.gasReady.isOn
-        return signals.isProven(plan.signals) && isFlameOff && isGasReady
+    private mutating func areSensorsProven() -> Bool {
+        let isFlameOff = settings.profile != .gas || signals.image.flame.isOff
+        let isGasReady = !signals.image.has(.gasReady) || signals.image.gasReady.isOn
+        return signals.image.isProven && isFlameOff && isGasReady
     }
 
     private mutating func fail(_ failure: SelfCheck.Failure, _ events: inout EventBuffer) {
@@ -409,6 +455,7 @@ public struct Controller: ~Copyable {
 
     private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {
         lockout.stateAtTrip = job.state
+        savesPreTrip = true
         trippedAt = now
         tripCorrelation = events.correlation
         alarms.firstOut = code
@@ -430,7 +477,7 @@ public struct Controller: ~Copyable {
 
     private mutating func operateButton(_ line: LineState, _ events: inout EventBuffer) {
         let press = button.step(line, now: now)
-        if button.isStuck { alarms.find(.buttonStuck, plan) }
+        if button.isStuck { alarms.find(.buttonStuck) }
         guard let press, isTripped, !isResetting else { return }
         if let refusal = resetRefusal(press) {
             refuseReset(refusal, &events)
@@ -443,7 +490,7 @@ public struct Controller: ~Copyable {
         check.start(now: now, events: &events)
     }
 
-    private func resetRefusal(_ press: ResetButton.Press) -> ResetRefusal? {
+    private mutating func resetRefusal(_ press: ResetButton.Press) -> ResetRefusal? {
         if press.length < ResetButton.pressMinimum { return .pressTooShort }
         if press.length > ResetButton.pressMaximum { return .pressTooLong }
         if press.began - trippedAt < Milliseconds(30_000) { return .tooSoon }
@@ -458,14 +505,15 @@ public struct Controller: ~Copyable {
     mutating func refuseReset(_ reason: ResetRefusal, _ events: inout EventBuffer) {
         events.state(.resetRefused(reason))
         if reason == .tooMany {
-            alarms.find(.tooManyResets, plan, value: Int32(resets.count(now)), limit: 5)
+            alarms.find(.tooManyResets, value: Int32(resets.count(now)), limit: 5)
         } else {
-            alarms.find(.resetRefused, plan, value: Int32(reason.rawValue))
+            alarms.find(.resetRefused, value: Int32(reason.rawValue))
         }
     }
 
     private mutating func finishReset(_ events: inout EventBuffer) {
         isResetting = false
+        preTrip = PreTripSamples()
         events.correlation = tripCorrelation
         resets.note(now)
         lockout.clear()

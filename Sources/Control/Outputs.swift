@@ -49,6 +49,8 @@ public struct Verdict: Hashable, Sendable {
     public var tripsNow = false
     /// The lockout record has changed and must be written, both copies.
     public var savesLockout = false
+    /// The power was cut in this tick, so what was seen before must be kept too.
+    public var savesPreTrip = false
     /// "Heat on" or "heat off" must be written before the next tick's heat is relied on.
     public var savesRunMarker: Bool?
 

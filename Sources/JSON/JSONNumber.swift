@@ -3,8 +3,8 @@
 /// Kept as an integer and a power of ten with no trailing zeros, so that 1, 1.0 and 10e-1 are one
 /// number. Digits that do not fit into 64 bits are kept as text.
 public struct JSONNumber: Hashable, Sendable {
-    /// The greatest power of ten, either way, that is accepted: far beyond a double's 308, and small
-    /// enough that nobody can ask for a gigabyte of zeros.
+    /// The greatest power of ten, either way, that is accepted: far beyond a double's 308, and
+    /// small enough that nobody can ask for a gigabyte of zeros.
     public static let exponentMax = 9_999
 
     private enum Digits: Hashable, Sendable {

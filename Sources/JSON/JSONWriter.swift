@@ -154,8 +154,8 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: depth * 2))
     }
 
-    /// Digits from the last to the first into a small stack array; a `String` would do the same with
-    /// a detour. 20 digits is a UInt64's most.
+    /// Digits from the last to the first into a small stack array; a `String` would do the same
+    /// with a detour. 20 digits is a UInt64's most.
     private mutating func decimal<Number: FixedWidthInteger>(_ value: Number) {
         precondition(Number.bitWidth <= 64, "integers of at most 64 bits")
         var digits = InlineArray<20, UInt8>(repeating: 0)

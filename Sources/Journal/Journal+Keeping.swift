@@ -45,8 +45,7 @@ extension Journal {
                 isMarkerDue = false
             }
             if isQueueMarkDue {
-                try QueueMark(epoch: epoch, reservedTo: counters.map(\.reservedTo))
-                    .write(in: configuration.directory)
+                try queueMark(isClosed: false).write(in: configuration.directory)
                 isQueueMarkDue = false
             }
         } catch {
@@ -54,6 +53,10 @@ extension Journal {
             throw error
         }
         fileFailure = nil
+    }
+
+    func queueMark(isClosed: Bool) -> QueueMark {
+        QueueMark(epoch: epoch, reservedTo: counters.map(\.reservedTo), isClosed: isClosed)
     }
 
     /// Opens a transaction, durably. It is open until `close`; if the process ends first, the next

@@ -180,6 +180,7 @@ extension Journal {
         let isBehind = zip(lanes.counters, mark.reservedTo).contains { counter, reserved in
             counter.reservedTo < reserved
         }
-        return mark.epoch != known.identifier || isBehind ? .rollback : nil
+        let hasLostItsEnd = lanes.isFarewell && !mark.isClosed
+        return mark.epoch != known.identifier || isBehind || hasLostItsEnd ? .rollback : nil
     }
 }

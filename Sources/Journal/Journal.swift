@@ -163,6 +163,10 @@ public final class Journal {
         var first: JournalError?
         do {
             try attempt(now: now) { (store, batch) throws(JournalError) in
+                // The mark before the commit: between the two, the database does not yet say
+                // farewell and the stop counts as an unclean one. The other way it would look like
+                // a rollback.
+                try self.queueMark(isClosed: true).write(in: self.configuration.directory)
                 for lane in Lane.allCases {
                     try store.set(batch.counters[Int(lane.rawValue)], of: lane, isFarewell: true)
                 }

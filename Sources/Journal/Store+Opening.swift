@@ -31,10 +31,11 @@ extension Store {
     struct Lanes {
         var counters: [LaneCounter]
         var unused: [ClosedRange<Int64>?]
+        var isFarewell: Bool
     }
 
     func lanes() throws(JournalError) -> Lanes {
-        var lanes = Lanes(counters: [], unused: [])
+        var lanes = Lanes(counters: [], unused: [], isFarewell: true)
         let query = try connection.prepare(
             "SELECT lane, reserved_to, next, counted_to, bytes FROM lanes ORDER BY lane")
         for lane in Lane.allCases {
@@ -64,6 +65,7 @@ extension Store {
                 query.reset()
                 throw damaged("lane \(lane.name) would use number \(counter.next) again")
             }
+            if farewell == nil { lanes.isFarewell = false }
             let firstUnused = max(last, counted) + 1
             lanes.unused.append(
                 farewell == nil && firstUnused <= counter.reservedTo

@@ -21,26 +21,11 @@ final class Store {
 
     /// Opens the file as the journal needs it, and brings its layout to this version.
     ///
-    /// - Parameter pageLimit: the most pages of 4096 bytes that the file may have; nil for no limit.
+    /// - Parameter pageLimit: the most pages of 4096 bytes that the file may have; nil: no limit.
     /// - Throws: `JournalError`; with `isDamage` if the file must be put aside.
     init(path: String, checkMilliseconds: Int64, pageLimit: Int64?) throws(JournalError) {
         let connection = try Connection(path: path, mode: .readWrite)
-        // One page is one block of the card's file system. Must come before the first table.
-        try connection.execute("PRAGMA page_size = 4096")
-        try connection.execute("PRAGMA auto_vacuum = NONE")
-        guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
-            throw JournalError(
-                origin: .sqlite, code: 14, extendedCode: 14,
-                message: "the file system gives no write-ahead log",
-                operation: "PRAGMA journal_mode = WAL", path: path)
-        }
-        try connection.execute("PRAGMA synchronous = FULL")
-        _ = try connection.integer("PRAGMA mmap_size = 0")
-        try connection.execute("PRAGMA temp_store = MEMORY")
-        try connection.execute("PRAGMA secure_delete = OFF")
-        // A log that a long read made long is cut back to 4 MB; chosen.
-        _ = try connection.integer("PRAGMA journal_size_limit = 4194304")
-        if let pageLimit { _ = try connection.integer("PRAGMA max_page_count = \(pageLimit)") }
+        try Self.configure(connection, pageLimit: pageLimit)
         if let fault = try connection.firstFault(withinMilliseconds: checkMilliseconds) {
             throw JournalError(
                 origin: .sqlite, code: 11, extendedCode: 11, message: fault,
@@ -82,6 +67,29 @@ final class Store {
         begin = try connection.prepare("BEGIN IMMEDIATE")
         commit = try connection.prepare("COMMIT")
         self.connection = connection
+    }
+
+    /// How the file is written. All of it is for the connection; the first two only count before
+    /// the first table is there.
+    private static func configure(
+        _ connection: borrowing Connection, pageLimit: Int64?
+    ) throws(JournalError) {
+        // One page is one block of the card's file system.
+        try connection.execute("PRAGMA page_size = 4096")
+        try connection.execute("PRAGMA auto_vacuum = NONE")
+        guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
+            throw JournalError(
+                origin: .sqlite, code: 14, extendedCode: 14,
+                message: "the file system gives no write-ahead log",
+                operation: "PRAGMA journal_mode = WAL", path: connection.path)
+        }
+        try connection.execute("PRAGMA synchronous = FULL")
+        _ = try connection.integer("PRAGMA mmap_size = 0")
+        try connection.execute("PRAGMA temp_store = MEMORY")
+        try connection.execute("PRAGMA secure_delete = OFF")
+        // A log that a long read made long is cut back to 4 MB; chosen.
+        _ = try connection.integer("PRAGMA journal_size_limit = 4194304")
+        if let pageLimit { _ = try connection.integer("PRAGMA max_page_count = \(pageLimit)") }
     }
 
     /// How a transaction ended that did not end well.

@@ -7,7 +7,7 @@ public import Units
 ///
 /// Rules run on CLOCK_MONOTONIC, which nobody can set. Its origin is the boot, so an `Instant`
 /// means nothing after a restart. Wall time is for records only.
-public struct MonotonicClock: Clock {
+public struct MonotonicClock: Clock, Sendable {
     /// Whether the wall clock was synchronised at any time in this run: a clock that was right and
     /// lost its source is better than one that never was (a Raspberry Pi has no battery clock).
     private var wasSynced = false

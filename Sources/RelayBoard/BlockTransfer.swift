@@ -49,21 +49,39 @@ struct BlockTransfer: Sendable {
         code.add(byte)
     }
 
-    /// Begins the reply, whose first `length` bytes stand in `reply`.
+    /// The same as each byte by itself.
+    mutating func receive(_ bytes: Span<UInt8>) {
+        let kept = Int(min(receivedCount, 8))
+        for index in 0..<min(bytes.count, 8 &- kept) { received[kept &+ index] = bytes[index] }
+        let count = Int(receivedCount) &+ bytes.count
+        receivedCount = UInt8(truncatingIfNeeded: min(count, Int(UInt8.max)))
+        code.add(bytes)
+    }
+
+    /// Begins the reply, whose first `length` bytes stand in `reply`. Its PEC is made here for all
+    /// of it: what is sent later is then only looked up.
     mutating func beginReply(length: UInt8) {
         replyLength = min(length, 32)
         code.add(Register.address &<< 1 | 1)
+        code.add(replyLength)
+        code.add(reply.span.extracting(first: Int(replyLength)))
     }
 
     mutating func transmit() -> UInt8 {
         let position = sentCount
         if sentCount != .max { sentCount &+= 1 }
-        if position > replyLength {
-            return position == replyLength &+ 1 ? code.value : 0xFF
-        }
-        let byte = position == 0 ? replyLength : reply[Int(position &- 1)]
-        code.add(byte)
-        return byte
+        if position == 0 { return replyLength }
+        if position <= replyLength { return reply[Int(position &- 1)] }
+        return position == replyLength &+ 1 ? code.value : 0xFF
+    }
+
+    /// Sends what is left of the reply; of use from its first byte only.
+    mutating func transmitWhole(
+        into block: inout InlineArray<32, UInt8>
+    ) -> (count: UInt8, code: UInt8) {
+        sentCount = replyLength &+ 2
+        block = reply
+        return (replyLength, code.value)
     }
 
     /// STOP. What was received stays readable until the next `begin`.

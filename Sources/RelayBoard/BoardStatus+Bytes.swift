@@ -6,7 +6,7 @@
 
 extension BoardStatus {
     /// Writes the 16 bytes of the status register to the front of `block`.
-    public func encode(into block: inout InlineArray<32, UInt8>) {
+    @inline(__always) public func encode(into block: inout InlineArray<32, UInt8>) {
         block[0] = flags
         block[1] = wanted.rawValue
         block[2] = actual.rawValue
@@ -48,26 +48,6 @@ extension BoardStatus {
         refusedCount = block[13]
         leaseMilliseconds = UInt16(block[14]) | UInt16(block[15]) &<< 8
     }
-
-    private var flags: UInt8 {
-        get {
-            bit(isArmed, 0) | bit(isLeaseRunning, 1) | bit(hasExpired, 2) | bit(isTripped, 3)
-                | bit(hasMismatch, 4) | bit(hasLocalReset, 5) | bit(selfTestPassed, 6)
-                | bit(isRested, 7)
-        }
-        set {
-            isArmed = newValue & 0x01 != 0
-            isLeaseRunning = newValue & 0x02 != 0
-            hasExpired = newValue & 0x04 != 0
-            isTripped = newValue & 0x08 != 0
-            hasMismatch = newValue & 0x10 != 0
-            hasLocalReset = newValue & 0x20 != 0
-            selfTestPassed = newValue & 0x40 != 0
-            isRested = newValue & 0x80 != 0
-        }
-    }
-
-    private func bit(_ isSet: Bool, _ position: UInt8) -> UInt8 { (isSet ? 1 : 0) &<< position }
 }
 
 extension BoardIdentity {

@@ -16,6 +16,12 @@ public struct PEC: Sendable {
     public mutating func add(_ byte: UInt8) {
         value = pecTable[Int(value ^ byte)]
     }
+
+    public mutating func add(_ bytes: Span<UInt8>) {
+        var code = value
+        for index in bytes.indices { code = pecTable[Int(code ^ bytes[index])] }
+        value = code
+    }
 }
 
 /// The code of each single byte, which is the byte times x⁸ modulo the polynomial.

@@ -138,15 +138,8 @@ public enum WriteRefusal: UInt8, Sendable {
 public struct BoardStatus: Hashable, Sendable {
     public static let length = 16
 
-    public var isArmed = false
-    public var isLeaseRunning = false
-    public var hasExpired = false
-    public var isTripped = false
-    public var hasMismatch = false
-    public var hasLocalReset = false
-    public var selfTestPassed = false
-    /// Neither P6 nor P7 would refuse a spark or heat now.
-    public var isRested = false
+    /// Byte 0. Eight truths in the byte that they travel in, so that reading a status is a copy.
+    var flags: UInt8 = 0
     public var wanted = RelayMask.none
     public var actual = RelayMask.none
     public var lastHeartbeat: UInt8 = 0
@@ -160,6 +153,49 @@ public struct BoardStatus: Hashable, Sendable {
     public var leaseMilliseconds: UInt16 = 0
 
     public init() {}
+
+    public var isArmed: Bool {
+        get { flag(0) }
+        set { setFlag(0, newValue) }
+    }
+    public var isLeaseRunning: Bool {
+        get { flag(1) }
+        set { setFlag(1, newValue) }
+    }
+    /// The lease ran out with no heat relay on; ARM clears it.
+    public var hasExpired: Bool {
+        get { flag(2) }
+        set { setFlag(2, newValue) }
+    }
+    /// Cleared by ARM while the local reset counts, and by nothing else.
+    public var isTripped: Bool {
+        get { flag(3) }
+        set { setFlag(3, newValue) }
+    }
+    /// The pins differ from what is driven now.
+    public var hasMismatch: Bool {
+        get { flag(4) }
+        set { setFlag(4, newValue) }
+    }
+    /// The local reset counts now (see `LocalReset`).
+    public var hasLocalReset: Bool {
+        get { flag(5) }
+        set { setFlag(5, newValue) }
+    }
+    public var selfTestPassed: Bool {
+        get { flag(6) }
+        set { setFlag(6, newValue) }
+    }
+    /// Neither P6 nor P7 would refuse a spark or heat now.
+    public var isRested: Bool {
+        get { flag(7) }
+        set { setFlag(7, newValue) }
+    }
+
+    private func flag(_ bit: UInt8) -> Bool { flags & (1 &<< bit) != 0 }
+    private mutating func setFlag(_ bit: UInt8, _ isSet: Bool) {
+        flags = flags & ~(1 &<< bit) | (isSet ? 1 : 0) &<< bit
+    }
 }
 
 /// The 8 bytes of the identity register.

@@ -267,6 +267,18 @@ public struct RelayBoardCore: Sendable {
         return transfer.transmit()
     }
 
+    /// Several bytes at once, as a peripheral with a FIFO hands them over.
+    public mutating func receive(_ bytes: Span<UInt8>) { transfer.receive(bytes) }
+
+    /// A whole reply at once: the same bytes as `transmit` gives one by one, which are the count, as
+    /// many bytes of `block` (those behind them mean nothing) and the PEC.
+    public mutating func transmit(
+        into block: inout InlineArray<32, UInt8>
+    ) -> (count: UInt8, code: UInt8) {
+        if transfer.awaitsReply { prepareReply() }
+        return transfer.transmitWhole(into: &block)
+    }
+
     /// STOP. A write takes effect here or never.
     public mutating func stop(now: UInt32) {
         switch transfer.end() {
@@ -277,7 +289,8 @@ public struct RelayBoardCore: Sendable {
         case .wrongLength:
             refuse(.wrongLength)
         case .block:
-            elapse(to: now)
+            // The loop has just been at this µs: nothing can have become due.
+            if now != self.now { elapse(to: now) }
             let answer = commit()
             if answer != .none { refuse(answer) }
         }
@@ -379,7 +392,7 @@ public struct RelayBoardCore: Sendable {
         }
         switch register {
         case .status:
-            status.encode(into: &transfer.reply)
+            makeStatus().encode(into: &transfer.reply)
             transfer.beginReply(length: UInt8(BoardStatus.length))
         case .identity:
             identity.encode(into: &transfer.reply)
@@ -400,7 +413,10 @@ public struct RelayBoardCore: Sendable {
         transfer.reply[index &+ 1] = UInt8(truncatingIfNeeded: counter &>> 8)
     }
 
-    public var status: BoardStatus {
+    public var status: BoardStatus { makeStatus() }
+
+    /// Inlined, so that a reply is made from the fields without a status between.
+    @inline(__always) private func makeStatus() -> BoardStatus {
         var status = BoardStatus()
         status.isArmed = isArmed
         status.isLeaseRunning = isLeaseRunning

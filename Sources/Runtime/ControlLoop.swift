@@ -39,7 +39,7 @@ public struct ControlLoop<
     public mutating func tick(at now: Instant) {
         sample(now)
         region.enter()
-        let outputs = controller.decide(inputs, events: &events)
+        let outputs = controller.decide(&inputs, events: &events)
         region.exit()
 
         // A cut goes out by its fastest way first, and no way waits for another.
@@ -75,6 +75,7 @@ public struct ControlLoop<
 
     private mutating func hand(over verdict: Verdict) {
         if verdict.savesLockout { mail.post(controller.lockout) }
+        if verdict.savesPreTrip { mail.post(controller.preTrip) }
         if let isHeatOn = verdict.savesRunMarker { mail.post(runMarker: isHeatOn) }
         for index in 0..<events.count { mail.post(events[index]) }
         eventsLost &+= UInt64(events.lost)

@@ -13,6 +13,8 @@ public protocol Mailbox: ~Copyable {
     mutating func post(_ event: Event)
     /// The lockout record has changed: both copies must be written, without the loop waiting.
     mutating func post(_ record: LockoutRecord)
+    /// What was seen in the ten seconds before the power was cut. For people, so it may be lost.
+    mutating func post(_ samples: PreTripSamples)
     /// Heat went on (true) or off (false): the mark that tells an unclean stop.
     mutating func post(runMarker: Bool)
 }

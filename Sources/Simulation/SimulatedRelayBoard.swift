@@ -26,6 +26,8 @@ public struct SimulatedRelayBoard: RelayBus {
     /// How long the Pi's adapter waits for a board that stretches the clock before it gives up
     /// (chosen: a transfer of 20 bytes at 100 kbit/s takes 2 ms).
     public static let timeOut = Milliseconds(10)
+    /// µs, 30 min: the core must see its counter more often than it wraps halfway.
+    private static let passMaximum: UInt32 = 1_800_000_000
 
     public private(set) var now = Instant(0)
     /// The relays that the board drives.
@@ -59,6 +61,8 @@ public struct SimulatedRelayBoard: RelayBus {
     private var silentTo = Instant.never
     private var delay = Milliseconds.zero
     private var damagedTransfers = 0
+    /// Whether a transfer must ask for faults at all: most never meet one.
+    private var mayFail = false
 
     /// A board that was powered on at instant 0.
     ///
@@ -99,9 +103,12 @@ public struct SimulatedRelayBoard: RelayBus {
             now = max(now, bootsAt)
             boot()
         }
-        // A deadline at or after `time` needs no stop of its own.
-        while let wait = core.untilNextChange, Int64(wait) < (time - now).rawValue * rate {
-            now = now + Milliseconds((Int64(wait) + rate - 1) / rate)
+        // A deadline at or after `time` needs no stop of its own. Each round moves by 1 ms at least,
+        // so that no defect of the core can hold the simulator here.
+        while true {
+            let wait = Int64(min(core.untilNextChange ?? .max, Self.passMaximum))
+            guard wait < (time - now).rawValue * rate else { break }
+            now = now + Milliseconds(max(1, (wait + rate - 1) / rate))
             step()
         }
         now = time
@@ -175,6 +182,7 @@ public struct SimulatedRelayBoard: RelayBus {
         bootCause = cause
         bootsAt = now + silence
         isOff = true
+        mayFail = true
         move(to: .none)
         if silence == .zero { boot() }
     }
@@ -183,10 +191,14 @@ public struct SimulatedRelayBoard: RelayBus {
     public mutating func silence(from: Instant, to: Instant) {
         silentFrom = from
         silentTo = to
+        mayFail = true
     }
 
     /// Makes each transfer take this long; from `timeOut` on it fails. Zero ends it.
-    public mutating func delayTransfers(by delay: Milliseconds) { self.delay = delay }
+    public mutating func delayTransfers(by delay: Milliseconds) {
+        self.delay = delay
+        mayFail = true
+    }
 
     /// Damages the PEC of the next `count` transfers on their way.
     public mutating func damageTransfers(_ count: Int) { damagedTransfers = count }
@@ -208,19 +220,18 @@ public struct SimulatedRelayBoard: RelayBus {
     ) throws(RelayBusError) {
         precondition(block.count <= 32, "an SMBus block has at most 32 bytes")
         try acknowledge(address)
-        let count = UInt8(block.count)
+        // Register, count, content, PEC: at most 35 bytes behind the address.
+        var frame = InlineArray<35, UInt8>(repeating: 0)
+        frame[0] = register
+        frame[1] = UInt8(block.count)
+        for index in block.indices { frame[2 + index] = block[index] }
+        let length = block.count + 2
         var code = PEC()
         code.add(address << 1)
-        code.add(register)
-        code.add(count)
+        code.add(frame.span.extracting(first: length))
+        frame[length] = code.value ^ takeDamage()
         core.begin()
-        core.receive(register)
-        core.receive(count)
-        for index in 0..<block.count {
-            code.add(block[index])
-            core.receive(block[index])
-        }
-        core.receive(code.value ^ takeDamage())
+        core.receive(frame.span.extracting(first: length + 1))
         core.stop(now: microseconds)
         if core.wanted != drive { step() }
     }
@@ -231,35 +242,31 @@ public struct SimulatedRelayBoard: RelayBus {
         try acknowledge(address)
         core.begin()
         core.receive(register)
+        let answer = core.transmit(into: &block)
+        core.stop(now: microseconds)
         var code = PEC()
         code.add(address << 1)
         code.add(register)
         code.add(address << 1 | 1)
-        let count = core.transmit()
-        code.add(count)
-        guard count <= 32 else {
-            core.stop(now: microseconds)
-            throw .wrongLength
-        }
-        for index in 0..<Int(count) {
-            let byte = core.transmit()
-            code.add(byte)
-            block[index] = byte
-        }
-        let answered = core.transmit() ^ takeDamage()
-        core.stop(now: microseconds)
-        guard answered == code.value else { throw .wrongPEC }
-        return Int(count)
+        code.add(answer.count)
+        code.add(block.span.extracting(first: Int(answer.count)))
+        guard answer.code ^ takeDamage() == code.value else { throw .wrongPEC }
+        return Int(answer.count)
     }
 
     /// The address byte of a transfer: who acknowledges it, and how long that takes.
     private mutating func acknowledge(_ address: UInt8) throws(RelayBusError) {
+        if mayFail { try fail() }
+        if address != Register.address { throw .noAnswer }
+    }
+
+    private mutating func fail() throws(RelayBusError) {
         if delay > .zero {
             advance(to: now + min(delay, Self.timeOut))
             if delay >= Self.timeOut { throw .timedOut }
         }
-        let isSilent = now >= silentFrom && now < silentTo
-        if isOff || isSilent || address != Register.address { throw .noAnswer }
+        if isOff || (now >= silentFrom && now < silentTo) { throw .noAnswer }
+        mayFail = delay > .zero || now < silentTo
     }
 
     /// What to flip in this transfer's PEC: one bit, or none.

@@ -148,7 +148,7 @@ extension Fact {
         case .alarm(let transition): transition.severity
         case .alarmFlood, .alarmChattering: .warning
         case .disasterDetected(_, let code):
-            // Three of the rules' findings are no lockouts (§7.3: D-04 idle, D-05 early, D-03 once).
+            // Three findings are no lockouts (§7.3: D-04 idle, D-05 early, D-03 once).
             switch code {
             case .tankEmptyIdle: .error
             case .flameInStandby, .singleGasSample: .warning

@@ -1,6 +1,6 @@
 public import Events
 
-/// What the journal states itself: about its queues, its transactions, and the site file's versions.
+/// What the journal states itself: about queues, transactions, and the site file's versions.
 public enum JournalFact: Hashable, Sendable {
     /// A new epoch began.
     case queueOpened(epoch: Identifier128, reason: EpochReason)

@@ -1,1 +1,49 @@
-@main struct Main { static func main() {} }
+import ArgumentParser
+
+/// The command that technicians and programs use. One file for each verb in `Verbs/`.
+struct Busbar: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "busbar",
+        abstract: "See and operate a Busbar device, and try a site without one.",
+        discussion: """
+            Verbs that speak to the daemon need it running on this machine. A FATAL alarm is never \
+            reset from here: only by the button at the site.
+
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 refused.
+            """,
+        version: busbarVersion,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Seeing",
+                subcommands: [
+                    StatusCommand.self, WatchCommand.self, WhyCommand.self, AlarmsCommand.self,
+                    EventsCommand.self, TransactionsCommand.self,
+                ]),
+            CommandGroup(name: "Operating", subcommands: [HeatingCommand.self]),
+            CommandGroup(
+                name: "Trying",
+                subcommands: [
+                    SimulateCommand.self, ScenarioCommand.self, SimCommand.self, CANCommand.self,
+                ]),
+        ])
+}
+
+@main
+enum Entry {
+    static func main() {
+        do {
+            var command = try Busbar.parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            Output.error("busbar: \(failure.message)")
+            Busbar.exit(withError: ExitCode(failure.kind.rawValue))
+        } catch {
+            // ArgumentParser's own code for wrong usage is 64; ours is 2, as of most commands.
+            guard Busbar.exitCode(for: error) == .validationFailure else {
+                Busbar.exit(withError: error)
+            }
+            Output.error(Busbar.fullMessage(for: error))
+            Busbar.exit(withError: ExitCode(Failure.Kind.usage.rawValue))
+        }
+    }
+}

@@ -104,7 +104,7 @@ def compare(path, encoding, busbar, seed):
     compared = 0
     for number, ((message, payload, _), found) in enumerate(zip(lines, decoded)):
         expected = expected_values(database, message, payload)
-        values = {signal["name"]: Decimal(signal["value"]) for signal in found["signals"]}
+        values = {name: Decimal(signal["value"]) for name, signal in found["signals"].items()}
         if values != expected:
             sys.exit(
                 f"{path.name}: seed {seed}, frame {number}, {message.name} {payload.hex()}:\n"

@@ -7,16 +7,21 @@ import Units
 /// alarms-and-events §1: the life of an alarm, row by row, and what may hide it.
 @Suite("Alarm engine")
 struct AlarmEngineTests {
-    struct Bench {
-        var engine = AlarmEngine()
-        var plan = AlarmPlan()
+    final class Bench {
+        var engine: AlarmEngine
+        let plan: AlarmPlan
         var time: Int64 = -100
         /// Of the latest tick or act.
         private(set) var facts: [Fact] = []
 
+        init(_ plan: AlarmPlan = AlarmPlan()) {
+            self.plan = plan
+            engine = AlarmEngine(plan: plan)
+        }
+
         /// Does something to the engine between two ticks; what it changed.
         @discardableResult
-        mutating func act(_ body: (inout AlarmEngine, inout EventBuffer) -> Void) -> [String] {
+        func act(_ body: (inout AlarmEngine, inout EventBuffer) -> Void) -> [String] {
             var events = EventBuffer()
             events.begin(tick: Tick(UInt64(max(time, 0) / 100)), at: at(time))
             body(&engine, &events)
@@ -26,21 +31,21 @@ struct AlarmEngineTests {
 
         /// A tick in which these conditions hold; what changed in it.
         @discardableResult
-        mutating func tick(_ codes: AlarmCode..., at next: Int64? = nil) -> [String] {
+        func tick(_ codes: AlarmCode..., at next: Int64? = nil) -> [String] {
             time = next ?? time + 100
-            let (now, plan) = (Instant(time), plan)
+            let now = Instant(time)
             return act { engine, events in
                 engine.beginTick()
-                for code in codes { engine.find(code, as: plan.severities[Int(code.rawValue)]) }
-                engine.step(now: now, plan: plan, events: &events)
+                for code in codes { engine.find(code) }
+                engine.step(now: now, events: &events)
             }
         }
 
-        mutating func acknowledge(_ code: AlarmCode) -> [String] {
+        func acknowledge(_ code: AlarmCode) -> [String] {
             act { $0.acknowledge(code, by: .technician, events: &$1) }
         }
 
-        mutating func reset() -> [String] { act { $0.resetFatals(events: &$1) } }
+        func reset() -> [String] { act { $0.resetFatals(events: &$1) } }
 
         func state(_ code: AlarmCode) -> AlarmState { engine.views[Int(code.rawValue)].state }
     }
@@ -119,7 +124,7 @@ struct AlarmEngineTests {
 
     @Test("an alarm lives", arguments: rows)
     func lives(row: Row) {
-        var bench = Bench()
+        let bench = Bench()
         var changes: [String] = []
         for act in row.acts {
             switch act {
@@ -135,7 +140,7 @@ struct AlarmEngineTests {
 
     @Test("a WARNING returns 5 000 ms after its condition went, and a return of that begins anew")
     func offDelay() {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick(.trialFailed, at: 0)
         bench.tick(at: 100)
         #expect(bench.tick(.trialFailed, at: 4_000).isEmpty)
@@ -146,7 +151,7 @@ struct AlarmEngineTests {
 
     @Test("a FATAL restored from the record is latched, and only the reset ends it")
     func restores() {
-        var bench = Bench()
+        let bench = Bench()
         bench.act { $0.restore(LockoutRecordTests.entry(.gasLeak), events: &$1) }
         #expect(bench.state(.gasLeak) == .latched)
         #expect(!bench.engine.active.contains(.gasLeak), "it was not seen in this run")
@@ -157,7 +162,7 @@ struct AlarmEngineTests {
 
     @Test("FATALs are listed in the order of their finding, each once while it holds")
     func listsFatals() {
-        var engine = AlarmEngine()
+        var engine = AlarmEngine(plan: AlarmPlan())
         var events = EventBuffer()
         let order: [AlarmCode] = [.boardLost, .gasLeak, .overTemperatureJob]
         for tick in 0..<3 {
@@ -166,13 +171,13 @@ struct AlarmEngineTests {
             engine.find(.gasLeak, as: .fatal)
             let listed = (0..<engine.fatalCount).map { engine.fatal($0) }
             #expect(listed == (tick == 0 ? order : []))
-            engine.step(now: at(Int64(tick) * 100), plan: AlarmPlan(), events: &events)
+            engine.step(now: at(Int64(tick) * 100), events: &events)
         }
     }
 
     @Test("more FATALs in a tick than the list holds do not overrun it")
     func listsAtMostSixteen() {
-        var engine = AlarmEngine()
+        var engine = AlarmEngine(plan: AlarmPlan())
         engine.beginTick()
         for code in allCodes { engine.find(code, as: .fatal) }
         #expect(engine.fatalCount == 16)
@@ -180,32 +185,32 @@ struct AlarmEngineTests {
 
     @Test("what gets worse while it holds, or within a tick, is found anew at its new severity")
     func escalates() {
-        var engine = AlarmEngine()
+        var engine = AlarmEngine(plan: AlarmPlan())
         var events = EventBuffer()
         engine.beginTick()
         engine.find(.boardLost, as: .error)
-        engine.step(now: at(0), plan: AlarmPlan(), events: &events)
+        engine.step(now: at(0), events: &events)
         events.removeAll()
         engine.beginTick()
         engine.find(.boardLost, as: .error)
         engine.find(.boardLost, as: .fatal)
         #expect(engine.fatalCount == 1)
-        engine.step(now: at(100), plan: AlarmPlan(), events: &events)
+        engine.step(now: at(100), events: &events)
         #expect(events.transitions.map(\.severity) == [.fatal])
     }
 
     @Test("a latched FATAL that comes again milder stays FATAL until the site resets it")
     func staysFatal() {
-        var engine = AlarmEngine()
+        var engine = AlarmEngine(plan: AlarmPlan())
         var events = EventBuffer()
         engine.beginTick()
         engine.find(.boardLost, as: .fatal)
-        engine.step(now: at(0), plan: AlarmPlan(), events: &events)
+        engine.step(now: at(0), events: &events)
         engine.beginTick()
-        engine.step(now: at(100), plan: AlarmPlan(), events: &events)
+        engine.step(now: at(100), events: &events)
         engine.beginTick()
         engine.find(.boardLost, as: .error)
-        engine.step(now: at(200), plan: AlarmPlan(), events: &events)
+        engine.step(now: at(200), events: &events)
         let row = Int(AlarmCode.boardLost.rawValue)
         #expect(engine.views[row].severity == .fatal)
         engine.resetFatals(events: &events)
@@ -217,7 +222,7 @@ struct AlarmEngineTests {
 
     @Test("an ERROR is told for as long as it holds, also while it is active")
     func tellsErrors() {
-        var bench = Bench()
+        let bench = Bench()
         for _ in 0..<3 {
             bench.tick(.tankEmptyIdle)
             #expect(bench.engine.errors.contains(.tankEmptyIdle))

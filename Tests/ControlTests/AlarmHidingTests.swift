@@ -17,12 +17,11 @@ struct AlarmHidingTests {
             (Int64(0), false), (1, true), (12 * hour, true), (12 * hour + 1, false),
         ])
     func shelves(row: (length: Int64, isShelved: Bool)) {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick(at: 1_000)
-        let plan = bench.plan
         let shelved = bench.act {
             $0.shelve(
-                .trialFailed, until: at(1_000 + row.length), by: .technician, plan: plan,
+                .trialFailed, until: at(1_000 + row.length), by: .technician,
                 events: &$1)
         }
         #expect(shelved == (row.isShelved ? ["E203 shelved"] : []))
@@ -36,12 +35,11 @@ struct AlarmHidingTests {
 
     @Test("a FATAL can be neither shelved nor taken out of service", arguments: allCodes)
     func neverHidesFatal(code: AlarmCode) {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick(at: 0)
-        let plan = bench.plan
         let changes = bench.act { engine, events in
-            engine.shelve(code, until: at(1_000), by: .admin, plan: plan, events: &events)
-            engine.setOutOfService(code, true, by: .admin, plan: plan, events: &events)
+            engine.shelve(code, until: at(1_000), by: .admin, events: &events)
+            engine.setOutOfService(code, true, by: .admin, events: &events)
         }
         let isFatal = bench.plan.severities[Int(code.rawValue)] == .fatal
         let number = code.number
@@ -55,8 +53,9 @@ struct AlarmHidingTests {
 
     @Test("a lost bus hides its consequences, not itself and not a FATAL")
     func suppresses() {
-        var bench = Bench()
-        bench.plan.severities[Int(AlarmCode.channelExcluded.rawValue)] = .fatal
+        var plan = AlarmPlan()
+        plan.severities[Int(AlarmCode.channelExcluded.rawValue)] = .fatal
+        let bench = Bench(plan)
         bench.tick(.signalStale, .channelExcluded)
         let changes = bench.tick(.signalStale, .channelExcluded, .busSilent)
         #expect(changes == ["E501 raised", "E301 suppressed"])
@@ -76,7 +75,7 @@ struct AlarmHidingTests {
             Int64(60_000), 60_001,
         ])
     func chatters(span: Int64) {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick(.noFlowAtStart, at: 0)
         bench.tick(at: 100)
         bench.tick(.noFlowAtStart, at: 30_000)
@@ -97,7 +96,7 @@ struct AlarmHidingTests {
             Int64(600_000), 600_001,
         ])
     func floods(span: Int64) {
-        var bench = Bench()
+        let bench = Bench()
         bench.engine.firstOut = .gasLeak
         var floods: [Int64] = []
         // Eleven different codes, so that none of them chatters, and one more.

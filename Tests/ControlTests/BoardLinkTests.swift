@@ -8,10 +8,10 @@ import Units
 /// E401 to E403, E405 and E406: what the relay board's answers say.
 @Suite("Board link")
 struct BoardLinkTests {
-    struct Bench {
+    final class Bench {
         var link = BoardLink()
-        var alarms = AlarmEngine()
-        let plan = ControlPlan()
+        var alarms = AlarmEngine(plan: AlarmPlan())
+        let settings = Settings(ControlPlan())
         var isPowerClosed = true
         var isTripped = false
         /// What the board answers, unless the tick says otherwise.
@@ -28,14 +28,14 @@ struct BoardLinkTests {
 
         /// A tick: `relays` asked, and the answer to it. The board takes each heartbeat and follows.
         @discardableResult
-        mutating func tick(
+        func tick(
             _ relays: RelayMask = .none, isLeased: Bool = true,
             _ change: (inout BoardAnswer) -> Void = { _ in }
         ) -> [String] {
             alarms.beginTick()
             outputs = Outputs()
             outputs.relays = relays
-            link.prepare(&outputs, isLeased: isLeased, plan: plan)
+            link.prepare(&outputs, isLeased: isLeased, settings: settings)
             var answer = BoardAnswer()
             answer.writes = outputs.heartbeat == nil ? .notTried : .done
             if let beat = outputs.heartbeat { status.lastHeartbeat = beat }
@@ -47,10 +47,10 @@ struct BoardLinkTests {
             events.begin(tick: Tick(0), at: at(0))
             link.take(
                 answer, outputs: outputs, isPowerClosed: isPowerClosed, isTripped: isTripped,
-                plan: plan, alarms: &alarms, events: &events)
+                alarms: &alarms, events: &events)
             facts = events.facts
             let fatals = (0..<alarms.fatalCount).map { "E\(alarms.fatal($0).number)" }
-            alarms.step(now: at(0), plan: plan.alarms, events: &events)
+            alarms.step(now: at(0), events: &events)
             let errors = events.transitions
                 .filter { $0.severity == .error && $0.change == .raised }
             return fatals + errors.map { "E\($0.code.number) error" }
@@ -77,7 +77,7 @@ struct BoardLinkTests {
 
     @Test("E401 after exactly three ticks in a row with a failure", arguments: failures)
     func findsLostBoard(row: Failure) {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick()
         #expect(bench.tick(.none, row.change).isEmpty)
         #expect(bench.tick(.none, row.change).isEmpty)
@@ -86,7 +86,7 @@ struct BoardLinkTests {
 
     @Test("one good tick begins the count anew")
     func countsInARow() {
-        var bench = Bench()
+        let bench = Bench()
         for _ in 0..<5 {
             for _ in 0..<2 { #expect(bench.tick { $0.status = nil }.isEmpty) }
             #expect(bench.tick().isEmpty)
@@ -95,7 +95,7 @@ struct BoardLinkTests {
 
     @Test("E401 is an ERROR while the power is open, and FATAL from when it is closed")
     func lostBoardSeverity() {
-        var bench = Bench()
+        let bench = Bench()
         bench.isPowerClosed = false
         for _ in 0..<2 { bench.tick { $0.status = nil } }
         #expect(bench.tick { $0.status = nil } == ["E401 error"])
@@ -105,7 +105,7 @@ struct BoardLinkTests {
 
     @Test("a heartbeat that is withheld is no failure")
     func withholds() {
-        var bench = Bench()
+        let bench = Bench()
         for _ in 0..<10 { #expect(bench.tick(isLeased: false).isEmpty) }
         #expect(bench.outputs.heartbeat == nil)
         #expect(!bench.outputs.arms)
@@ -113,7 +113,7 @@ struct BoardLinkTests {
 
     @Test("heartbeats continue from the board's number, by one, and wrap")
     func numbersHeartbeats() {
-        var bench = Bench()
+        let bench = Bench()
         bench.status.lastHeartbeat = 253
         bench.tick(isLeased: false)
         var numbers: [UInt8?] = []
@@ -126,7 +126,7 @@ struct BoardLinkTests {
 
     @Test("a heartbeat that the board did not take is sent again")
     func repeatsRefusedHeartbeat() {
-        var bench = Bench()
+        let bench = Bench()
         bench.status.lastHeartbeat = 10
         bench.tick(isLeased: false)
         bench.tick { $0.status?.lastHeartbeat = 10 }
@@ -137,7 +137,7 @@ struct BoardLinkTests {
 
     @Test("ARM is written only to a board that answers and is not armed")
     func arms() {
-        var bench = Bench()
+        let bench = Bench()
         bench.isPowerClosed = false
         bench.tick()
         #expect(!bench.outputs.arms, "before its first answer nothing is known of it")
@@ -158,14 +158,14 @@ struct BoardLinkTests {
         var outputs = Outputs()
         outputs.trips = true
         outputs.relays = .pump
-        link.prepare(&outputs, isLeased: true, plan: ControlPlan())
+        link.prepare(&outputs, isLeased: true, settings: Settings(ControlPlan()))
         #expect(outputs.heartbeat == nil)
         #expect(!outputs.arms)
     }
 
     @Test("another lease than the site's is configured")
     func configures() {
-        var bench = Bench()
+        let bench = Bench()
         bench.status.leaseMilliseconds = 400
         bench.tick()
         bench.tick()
@@ -231,7 +231,7 @@ struct BoardLinkTests {
     @Test("what changed on the board gets its code", arguments: changes)
     func maps(row: Change) {
         for isPowerClosed in [true, false] {
-            var bench = Bench()
+            let bench = Bench()
             bench.isPowerClosed = isPowerClosed
             for _ in 0..<2 { bench.tick() }
             var status = bench.status
@@ -243,7 +243,7 @@ struct BoardLinkTests {
 
     @Test("while the controller is tripped, what the board says is no new FATAL")
     func judgesNothingWhenTripped() {
-        var bench = Bench()
+        let bench = Bench()
         for _ in 0..<2 { bench.tick() }
         bench.isTripped = true
         Self.tripped(.host)(&bench.status)
@@ -252,7 +252,7 @@ struct BoardLinkTests {
 
     @Test("T27: pins other than written, in two ticks in a row, are E405")
     func findsMismatch() {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick(.pump)
         let pinStuck = bench.tick(.pump) { $0.status?.actual = RelayMask.pump.union(.valve) }
         #expect(pinStuck.isEmpty)
@@ -266,7 +266,7 @@ struct BoardLinkTests {
 
     @Test("pins are not judged by a write that did not get there")
     func judgesOnlyAnsweredWrites() {
-        var bench = Bench()
+        let bench = Bench()
         bench.tick(.pump)
         for _ in 0..<2 {
             let found = bench.tick(.none) {

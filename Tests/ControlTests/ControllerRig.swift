@@ -163,14 +163,14 @@ final class ControllerRig {
         inputs.resetButton = isPressed ? .active : .inactive
         if !isPressed, wasPressed { releasedAt = now }
         wasPressed = isPressed
-        run(inputs)
+        run(&inputs)
     }
 
     private var wasPressed = false
 
-    private func run(_ inputs: borrowing Inputs) {
+    private func run(_ inputs: inout Inputs) {
         var events = EventBuffer()
-        outputs = controller.decide(inputs, events: &events)
+        outputs = controller.decide(&inputs, events: &events)
         let answer = board.exchange(outputs, now: inputs.now)
         verdict = controller.settle(answer, events: &events)
         if verdict.tripsNow {

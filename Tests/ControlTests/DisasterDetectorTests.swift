@@ -8,11 +8,11 @@ import Units
 @Suite("Disaster detector")
 struct DisasterDetectorTests {
     /// The detector behind the whole signal path, with a job that the test states.
-    struct Bench {
+    final class Bench {
         var signals: Signals
         var plan: ControlPlan
         var detector = DisasterDetector()
-        var alarms = AlarmEngine()
+        var alarms = AlarmEngine(plan: AlarmPlan())
         var node = Node()
         var job = DisasterDetector.Job(
             isActive: false, needsSignals: false, hasBurnt: false, isHeatOn: false,
@@ -28,7 +28,7 @@ struct DisasterDetectorTests {
             signals = Signals(plan: plan.signals)
         }
 
-        mutating func tick() {
+        func tick() {
             time += 100
             var inputs = Inputs()
             inputs.now = at(time)
@@ -38,21 +38,23 @@ struct DisasterDetectorTests {
             var events = EventBuffer()
             events.begin(tick: Tick(UInt64(time / 100)), at: at(time))
             alarms.beginTick()
-            signals.step(inputs, plan: plan, jobLimit: job.target + 10_000)
+            let settings = Settings(plan)
+            signals.step(&inputs, settings: settings, jobLimit: job.target + 10_000)
             detector.step(
-                signals, job, now: at(time), plan: plan, alarms: &alarms, events: &events)
+                signals.image, job, now: at(time), settings: settings, alarms: &alarms,
+                events: &events)
             for index in 0..<alarms.fatalCount { found.append((time, alarms.fatal(index))) }
             facts += events.facts
             var ending = EventBuffer()
             ending.begin(tick: Tick(UInt64(time / 100)), at: at(time))
-            alarms.step(now: at(time), plan: plan.alarms, events: &ending)
+            alarms.step(now: at(time), events: &ending)
             for transition in ending.transitions
             where transition.change == .raised && transition.severity != .fatal {
                 found.append((time, transition.code))
             }
         }
 
-        mutating func run(to end: Int64) {
+        func run(to end: Int64) {
             while time < end { tick() }
         }
 
@@ -62,7 +64,7 @@ struct DisasterDetectorTests {
 
     @Test("D-03: one gas sample warns, two are FATAL")
     func gas() {
-        var blip = Bench()
+        let blip = Bench()
         blip.run(to: 900)
         blip.node.gas = true
         blip.run(to: 1_100)
@@ -70,7 +72,7 @@ struct DisasterDetectorTests {
         blip.run(to: 3_000)
         #expect(blip.findings == ["E311 at 1000"])
 
-        var leak = Bench()
+        let leak = Bench()
         leak.run(to: 900)
         leak.node.gas = true
         leak.run(to: 3_000)
@@ -84,7 +86,7 @@ struct DisasterDetectorTests {
             Int32(64_900), 65_000,
         ])
     func siteLimit(value: Int32) {
-        var bench = Bench()
+        let bench = Bench()
         bench.node.temperature = 64_000
         bench.run(to: 900)
         bench.node.temperature = value
@@ -98,7 +100,7 @@ struct DisasterDetectorTests {
             (Int32(47_900), true), (48_000, true), (48_000, false),
         ])
     func jobLimit(row: (value: Int32, isActive: Bool)) {
-        var bench = Bench()
+        let bench = Bench()
         bench.node.temperature = 47_500
         bench.job.isActive = row.isActive
         bench.run(to: 900)
@@ -113,7 +115,7 @@ struct DisasterDetectorTests {
             (Int32(400), true), (300, true), (400, false),
         ])
     func runaway(row: (perFrame: Int32, isHeatOn: Bool)) {
-        var bench = Bench(.electric)
+        let bench = Bench(.electric)
         bench.job.isActive = true
         bench.job.isHeatOn = row.isHeatOn
         bench.run(to: 900)
@@ -128,7 +130,7 @@ struct DisasterDetectorTests {
 
     @Test("D-05: a flame for 1 000 ms before the valve was ever open")
     func flameBeforeValve() {
-        var bench = Bench()
+        let bench = Bench()
         bench.job.isActive = true
         bench.run(to: 900)
         bench.node.flame = true
@@ -140,7 +142,7 @@ struct DisasterDetectorTests {
 
     @Test("D-05 in standby: E310 after 1 000 ms, FATAL after 10 000 ms")
     func flameInStandby() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 900)
         bench.node.flame = true
         bench.run(to: 12_000)
@@ -149,7 +151,7 @@ struct DisasterDetectorTests {
 
     @Test("D-06: a flame when the valve has been off for flameOutMs")
     func flameAfterClose() {
-        var bench = Bench()
+        let bench = Bench()
         bench.job.isActive = true
         bench.job.hasBurnt = true
         bench.job.isHeatOn = true
@@ -165,7 +167,7 @@ struct DisasterDetectorTests {
 
     @Test("D-05 and D-06 need fresh samples of the flame")
     func staleFlame() {
-        var bench = Bench()
+        let bench = Bench()
         bench.job.isActive = true
         bench.job.hasBurnt = true
         bench.node.flame = true
@@ -183,7 +185,7 @@ struct DisasterDetectorTests {
             (Int32(51), true), (50, true), (50, false),
         ])
     func tank(row: (level: Int32, isActive: Bool)) {
-        var bench = Bench()
+        let bench = Bench()
         bench.job.isActive = row.isActive
         bench.run(to: 900)
         bench.node.level = row.level
@@ -196,7 +198,7 @@ struct DisasterDetectorTests {
 
     @Test("D-04: a sample above the minimum begins the 1 000 ms anew")
     func tankBeginsAnew() {
-        var bench = Bench()
+        let bench = Bench()
         bench.job.isActive = true
         bench.run(to: 900)
         bench.node.level = 40
@@ -216,7 +218,7 @@ struct DisasterDetectorTests {
             (Int32(4_900), false), (5_000, false), (5_000, true),
         ])
     func uncommanded(row: (rise: Int32, hasOtherSource: Bool)) {
-        var bench = Bench()
+        let bench = Bench()
         bench.plan.heating.hasExternalHeatSource = row.hasOtherSource
         // What rises before the 120 s are over does not count.
         bench.run(to: 110_000)
@@ -233,7 +235,7 @@ struct DisasterDetectorTests {
 
     @Test("D-07: before the heat has been off for 120 s any rise is the heat's own")
     func uncommandedTooEarly() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         for _ in 0..<100 {
             bench.node.temperature += 100
@@ -247,7 +249,7 @@ struct DisasterDetectorTests {
         "D-09: a safety signal that old, in the part of a job that needs it",
         arguments: [true, false])
     func lostSignal(needsSignals: Bool) {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         bench.job.isActive = true
         bench.job.needsSignals = needsSignals
@@ -260,7 +262,7 @@ struct DisasterDetectorTests {
 
     @Test("several in one tick keep the order D-03, D-02, D-01, D-05, D-04")
     func order() {
-        var bench = Bench()
+        let bench = Bench()
         bench.job.isActive = true
         bench.node.temperature = 64_900
         bench.job.target = 55_000

@@ -48,9 +48,9 @@ struct FrameReceiverTests {
     @Test("a step of the alive counter", arguments: rows)
     func judgesCounter(row: Row) {
         var receiver = FrameReceiver()
-        let first = receiver.judge(Self.frame(row.before), plan: Self.plan)
+        let first = receiver.judge(Self.frame(row.before), header: Self.plan.header)
         #expect(first == .accepted)
-        let verdict = receiver.judge(Self.frame(row.now), plan: Self.plan)
+        let verdict = receiver.judge(Self.frame(row.now), header: Self.plan.header)
         #expect(verdict == row.verdict)
         #expect(receiver.missed == row.missed)
     }
@@ -58,9 +58,9 @@ struct FrameReceiverTests {
     @Test("a counter that stands still is refused for ever")
     func refusesFrozen() {
         var receiver = FrameReceiver()
-        _ = receiver.judge(Self.frame(5), plan: Self.plan)
+        _ = receiver.judge(Self.frame(5), header: Self.plan.header)
         for _ in 0..<1_000 {
-            let verdict = receiver.judge(Self.frame(5), plan: Self.plan)
+            let verdict = receiver.judge(Self.frame(5), header: Self.plan.header)
             #expect(verdict == .repeated)
         }
     }
@@ -68,7 +68,9 @@ struct FrameReceiverTests {
     @Test("a node that lost count is refused once and then followed")
     func resumesAfterBack() {
         var receiver = FrameReceiver()
-        let verdicts = [10, 3, 4, 5].map { receiver.judge(Self.frame($0), plan: Self.plan) }
+        let verdicts = [10, 3, 4, 5].map {
+            receiver.judge(Self.frame($0), header: Self.plan.header)
+        }
         #expect(verdicts == [.accepted, .outOfOrder, .accepted, .accepted])
     }
 
@@ -76,7 +78,7 @@ struct FrameReceiverTests {
     func seesRestart() {
         var receiver = FrameReceiver()
         let verdicts = [(5, 1), (5, 2), (6, 2), (6, 1)].map { alive, boot in
-            receiver.judge(Self.frame(Int64(alive), boot: Int64(boot)), plan: Self.plan)
+            receiver.judge(Self.frame(Int64(alive), boot: Int64(boot)), header: Self.plan.header)
         }
         #expect(verdicts == [.accepted, .restarted, .accepted, .restarted])
         #expect(receiver.boot == 1)
@@ -88,7 +90,7 @@ struct FrameReceiverTests {
             var receiver = FrameReceiver()
             var frame = Self.frame(5)
             frame.payload ^= 1 << UInt64(bit)
-            let verdict = receiver.judge(frame, plan: Self.plan)
+            let verdict = receiver.judge(frame, header: Self.plan.header)
             #expect(verdict == .badChecksum, "bit \(bit)")
         }
     }
@@ -98,18 +100,18 @@ struct FrameReceiverTests {
         var receiver = FrameReceiver()
         var frame = Self.frame(5)
         frame.id = 0x357
-        let verdict = receiver.judge(frame, plan: Self.plan)
+        let verdict = receiver.judge(frame, header: Self.plan.header)
         #expect(verdict == .badChecksum)
     }
 
     @Test("a damaged frame does not move the counter")
     func keepsCounterOverDamage() {
         var receiver = FrameReceiver()
-        _ = receiver.judge(Self.frame(5), plan: Self.plan)
+        _ = receiver.judge(Self.frame(5), header: Self.plan.header)
         var damaged = Self.frame(9)
         damaged.payload ^= 1 << 20
-        _ = receiver.judge(damaged, plan: Self.plan)
-        let verdict = receiver.judge(Self.frame(6), plan: Self.plan)
+        _ = receiver.judge(damaged, header: Self.plan.header)
+        let verdict = receiver.judge(Self.frame(6), header: Self.plan.header)
         #expect(verdict == .accepted)
         #expect(receiver.missed == 0)
     }
@@ -119,7 +121,7 @@ struct FrameReceiverTests {
         var receiver = FrameReceiver()
         var frame = Self.frame(5)
         frame.length = length
-        let verdict = receiver.judge(frame, plan: Self.plan)
+        let verdict = receiver.judge(frame, header: Self.plan.header)
         #expect(verdict == .tooShort)
     }
 
@@ -128,7 +130,7 @@ struct FrameReceiverTests {
         var plan = Self.plan
         plan.aliveCounter = nil
         var receiver = FrameReceiver()
-        let verdicts = [1, 2, 3].map { receiver.judge(Self.frame($0), plan: plan) }
+        let verdicts = [1, 2, 3].map { receiver.judge(Self.frame($0), header: plan.header) }
         #expect(verdicts == [.repeated, .repeated, .repeated])
     }
 

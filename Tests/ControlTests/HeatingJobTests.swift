@@ -8,7 +8,7 @@ import Units
 /// §7.2's table for gas, row by row, at the ticks that §8 gives.
 @Suite("Heating job, gas")
 struct HeatingJobTests {
-    typealias Script = [(Int64, @Sendable (inout JobBench) -> Void)]
+    typealias Script = [(Int64, @Sendable (JobBench) -> Void)]
 
     struct Row: CustomTestStringConvertible, Sendable {
         let testDescription: String
@@ -23,10 +23,10 @@ struct HeatingJobTests {
     static let begin = ["check 0", "circulate 1000", "purge 11000"]
     static let toRun = ["ignite 26000", "stabilise 27000", "heat 30000"]
 
-    static func flame(_ isOn: Bool?) -> @Sendable (inout JobBench) -> Void {
+    static func flame(_ isOn: Bool?) -> @Sendable (JobBench) -> Void {
         { $0.forcedFlame = isOn }
     }
-    static let demandOff: @Sendable (inout JobBench) -> Void = { $0.demand(false) }
+    static let demandOff: @Sendable (JobBench) -> Void = { $0.demand(false) }
 
     static let rows: [Row] = [
         Row(
@@ -186,7 +186,7 @@ struct HeatingJobTests {
 
     @Test("the job goes its way", arguments: rows)
     func goes(row: Row) {
-        var bench = JobBench(.gas, row.parameters)
+        let bench = JobBench(.gas, row.parameters)
         bench.demand(true)
         bench.run(row.script, to: row.end)
         #expect(bench.log == Self.begin + row.log)
@@ -195,7 +195,7 @@ struct HeatingJobTests {
 
     @Test("T01 and T02: relays change at the ticks of the specification")
     func switchesRelays() {
-        var nominal = JobBench()
+        let nominal = JobBench()
         nominal.demand(true)
         nominal.run(to: 421_000)
         #expect(
@@ -203,7 +203,7 @@ struct HeatingJobTests {
                 "pump on 1000", "valve on 26000", "spark on 26000", "spark off 27000",
                 "valve off 390200", "pump off 420200",
             ])
-        var noFlame = JobBench()
+        let noFlame = JobBench()
         noFlame.forcedFlame = false
         noFlame.demand(true)
         noFlame.run(to: 63_000)

@@ -7,11 +7,11 @@ import Units
 /// The heating job behind the whole signal path, with the plant P1 of §8 and an ideal interlock.
 ///
 /// The node has sent its frames, each 200 ms, since a second before t = 0.
-struct JobBench {
+final class JobBench {
     var plan: ControlPlan
     var signals: Signals
     var job: HeatingJob
-    var alarms = AlarmEngine()
+    var alarms = AlarmEngine(plan: AlarmPlan())
     var node = Node()
     var time: Int64 = -1_100
     var isSilent = false
@@ -32,24 +32,25 @@ struct JobBench {
         change(&plan.heating)
         plan.sequence = builtInSequence(for: profile, plan.heating)
         signals = Signals(plan: plan.signals)
-        job = HeatingJob(target: plan.heating.target.rawValue)
+        job = HeatingJob(
+            sequence: plan.sequence, target: plan.heating.target.rawValue)
         job.begin(now: at(-100_000))
         run(to: -100)
     }
 
-    mutating func demand(_ isOn: Bool) {
+    func demand(_ isOn: Bool) {
         var events = EventBuffer()
         events.begin(tick: Tick(0), at: at(time))
         job.demand(isOn, by: .technician, events: &events)
         facts += events.facts
     }
 
-    mutating func reset() {
+    func reset() {
         var events = EventBuffer()
         job.resetLockout(now: at(time), events: &events)
     }
 
-    private mutating func movePlant() {
+    private func movePlant() {
         let isHeating = job.isHeatOn
         let sinceOn = time - job.heatOnAt.rawValue
         node.flame = forcedFlame ?? (isHeating && sinceOn >= 800)
@@ -60,7 +61,7 @@ struct JobBench {
         }
     }
 
-    mutating func tick() {
+    func tick() {
         time += 100
         var inputs = Inputs()
         inputs.now = at(time)
@@ -73,21 +74,25 @@ struct JobBench {
         var events = EventBuffer()
         events.begin(tick: Tick(UInt64(time + 2_000) / 100), at: at(time))
         alarms.beginTick()
+        let settings = Settings(plan)
         signals.step(
-            inputs, plan: plan, jobLimit: job.jobTarget + plan.heating.overTarget.rawValue)
+            &inputs, settings: settings,
+            jobLimit: job.jobTarget + plan.heating.overTarget.rawValue)
         let context = HeatingJob.Context(
             now: at(time), refusal: refusal, isSelfChecking: false, isPowerOpen: !job.isActive,
             isPowerProven: isPowerProven)
-        job.step(&signals, context, plan: plan, alarms: &alarms, events: &events)
+        job.step(
+            signals.image, context, settings: settings, alarms: &alarms, events: &events)
+        if job.beganHold { signals.mark() }
         if alarms.fatalCount > 0 { job.lockOut(alarms.fatal(0), now: at(time), events: &events) }
         note(events.facts)
-        alarms.step(now: at(time), plan: plan.alarms, events: &events)
+        alarms.step(now: at(time), events: &events)
         for transition in events.transitions where transition.change == .raised {
             codes.append(transition.code)
         }
     }
 
-    private mutating func note(_ new: [Fact]) {
+    private func note(_ new: [Fact]) {
         facts += new
         for case .heatingStepEntered(let state) in new { log.append("\(name(state)) \(time)") }
         for (relay, name) in [
@@ -109,18 +114,19 @@ struct JobBench {
         }
     }
 
-    mutating func run(to end: Int64) {
+    func run(to end: Int64) {
         while time < end { tick() }
     }
 
     /// Runs with what the test does at its times; the tick of a time comes after what is done in it.
-    mutating func run(_ script: [(Int64, @Sendable (inout JobBench) -> Void)], to end: Int64) {
+    func run(_ script: [(Int64, @Sendable (JobBench) -> Void)], to end: Int64) {
         for (time, act) in script {
             run(to: time - 100)
-            act(&self)
+            act(self)
         }
         run(to: end)
     }
 
+    var state: HeatingState { job.state }
     var numbers: [UInt16] { codes.map(\.number) }
 }

@@ -7,9 +7,9 @@ import Units
 /// §7.4: the two contactors, the weld test, and the times of the sense.
 @Suite("Power interlock")
 struct PowerInterlockTests {
-    struct Bench {
+    final class Bench {
         var interlock = PowerInterlock()
-        var alarms = AlarmEngine()
+        var alarms = AlarmEngine(plan: AlarmPlan())
         var wantsPower = false
         var time: Int64 = -100
         var sense = LineState.inactive
@@ -17,7 +17,7 @@ struct PowerInterlockTests {
         /// E404s with the contact that each names, and when.
         var faults: [String] = []
 
-        mutating func tick() {
+        func tick() {
             time += 100
             var events = EventBuffer()
             events.begin(tick: Tick(0), at: at(time))
@@ -33,16 +33,16 @@ struct PowerInterlockTests {
                 faults.append("E404 \(contact) at \(time)")
                 interlock.trip(now: at(time), events: &events)
             }
-            alarms.step(now: at(time), plan: AlarmPlan(), events: &events)
+            alarms.step(now: at(time), events: &events)
             facts += events.facts
         }
 
-        mutating func run(to end: Int64) {
+        func run(to end: Int64) {
             while time < end { tick() }
         }
 
         /// Through one whole cycle; both contactors follow ideally.
-        mutating func cycle() {
+        func cycle() {
             wantsPower = true
             tick()
             sense = .active
@@ -56,7 +56,7 @@ struct PowerInterlockTests {
 
     @Test("both contactors close in the tick of the job's start, and the sense proves it")
     func closes() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 0)
         #expect(bench.interlock.state == .open)
         #expect(!bench.interlock.holdsK1 && !bench.interlock.permits)
@@ -74,7 +74,7 @@ struct PowerInterlockTests {
 
     @Test("the supply must appear within 500 ms", arguments: [Int64(400), 500, 600])
     func closesInTime(delay: Int64) {
-        var bench = Bench()
+        let bench = Bench()
         bench.wantsPower = true
         bench.run(to: delay - 100)
         bench.sense = .active
@@ -85,7 +85,7 @@ struct PowerInterlockTests {
 
     @Test("supply behind two open contacts is found before they close")
     func findsBridge() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 0)
         bench.sense = .active
         bench.wantsPower = true
@@ -96,7 +96,7 @@ struct PowerInterlockTests {
 
     @Test("supply that comes by itself is found after 500 ms", arguments: [Int64(400), 500])
     func findsSupply(length: Int64) {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 900)
         bench.sense = .active
         bench.run(to: 900 + length)
@@ -113,7 +113,7 @@ struct PowerInterlockTests {
 
     @Test("supply that goes while closed is found after 500 ms")
     func findsLoss() {
-        var bench = Bench()
+        let bench = Bench()
         bench.wantsPower = true
         bench.tick()
         bench.sense = .active
@@ -127,7 +127,7 @@ struct PowerInterlockTests {
 
     @Test("odd openings open K1 first, even ones K2: each contact is tested every two cycles")
     func alternates() {
-        var bench = Bench()
+        let bench = Bench()
         for cycle in 1...6 {
             #expect(bench.interlock.cycle == UInt32(cycle))
             bench.wantsPower = true
@@ -152,7 +152,7 @@ struct PowerInterlockTests {
             1, 2,
         ])
     func findsWeld(contact: Int) {
-        var bench = Bench()
+        let bench = Bench()
         if contact == 2 { bench.cycle() }
         bench.wantsPower = true
         bench.tick()
@@ -173,7 +173,7 @@ struct PowerInterlockTests {
         "after a trip the supply must vanish within 500 ms of the cut",
         arguments: [Int64(400), 500])
     func verifiesCut(remains: Int64) {
-        var bench = Bench()
+        let bench = Bench()
         bench.wantsPower = true
         bench.tick()
         bench.sense = .active
@@ -189,7 +189,7 @@ struct PowerInterlockTests {
 
     @Test("tripped stays tripped whatever the job wants, until it is released")
     func staysTripped() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 0)
         var events = EventBuffer()
         bench.interlock.trip(now: at(0), events: &events)
@@ -203,7 +203,7 @@ struct PowerInterlockTests {
 
     @Test("without a sense wire it takes each state for granted, one tick later")
     func withoutSense() {
-        var bench = Bench()
+        let bench = Bench()
         bench.sense = .notFitted
         bench.wantsPower = true
         bench.tick()

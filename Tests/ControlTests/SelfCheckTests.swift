@@ -62,7 +62,7 @@ struct SelfCheckTests {
                 wasEdge: check.wantsEdge, sense: sense, monostable: monostable,
                 areSensorsProven: areSensorsProven)
             var events = EventBuffer()
-            failure = check.advance(findings, plan: plan, events: &events) ?? failure
+            failure = check.advance(findings, settings: Settings(plan), events: &events) ?? failure
         }
 
         mutating func run(ticks: Int) {

@@ -7,7 +7,7 @@ import Units
 @Suite("Signals")
 struct SignalsTests {
     /// The node's frames through the whole of the signal path, a tick each 100 ms.
-    struct Bench {
+    final class Bench {
         var signals: Signals
         let plan: ControlPlan
         var node = Node()
@@ -18,99 +18,103 @@ struct SignalsTests {
             signals = Signals(plan: plan.signals)
         }
 
+        var image: SignalImage { signals.image }
+        var counters: FrameCounters { signals.counters }
+        var lastFrameAt: Instant { signals.lastFrameAt }
+
         /// A tick with these frames.
-        mutating func tick(_ frames: [CANFrame] = []) {
+        func tick(_ frames: [CANFrame] = []) {
             time += 100
             var inputs = Inputs()
             inputs.now = at(time)
             for frame in frames { inputs.frames.append(ReceivedFrame(frame, arrival: at(time))) }
-            signals.step(inputs, plan: plan, jobLimit: 48_000)
+            signals.step(&inputs, settings: Settings(plan), jobLimit: 48_000)
         }
 
         /// Ticks up to `end`, with the node's frame each 200 ms.
-        mutating func run(to end: Int64) {
+        func run(to end: Int64) {
             while time < end { tick((time + 100) % 200 == 0 ? [node.frame()] : []) }
         }
     }
 
     @Test("all safety signals are stale until their third good sample")
     func startsStale() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 300)
         for signal in [SignalID.temperature1, .flow, .level, .gas, .flame] {
-            #expect(bench.signals.stale.contains(signal))
+            #expect(bench.image.stale.contains(signal))
         }
         bench.run(to: 400)
-        #expect(bench.signals.stale.isEmpty)
-        #expect(bench.signals.oldestSafety == .zero)
-        #expect(bench.signals.isProven(bench.plan.signals))
-        #expect(bench.signals.temperatures.control == 20_000)
-        #expect(bench.signals.flow.value == 3_000)
-        #expect(bench.signals.level.value == 800)
+        #expect(bench.image.stale.isEmpty)
+        #expect(bench.image.oldestSafety == .zero)
+        #expect(bench.image.isProven)
+        #expect(bench.image.temperatures.control == 20_000)
+        #expect(bench.image.flow.value == 3_000)
+        #expect(bench.image.level.value == 800)
     }
 
     @Test("a silent node: the flame is stale after flameStaleMs, the rest after holdMs")
     func ages() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         let steps: [(Int64, Bool, Bool)] = [
             (1_900, false, false), (2_000, true, false), (2_900, true, false), (3_000, true, true),
         ]
         for (time, isFlameStale, areOthersStale) in steps {
             while bench.time < time { bench.tick() }
-            #expect(bench.signals.stale.contains(.flame) == isFlameStale, "at \(time)")
+            #expect(bench.image.stale.contains(.flame) == isFlameStale, "at \(time)")
             for signal in [SignalID.temperature1, .flow, .level, .gas] {
-                #expect(bench.signals.stale.contains(signal) == areOthersStale, "at \(time)")
+                #expect(bench.image.stale.contains(signal) == areOthersStale, "at \(time)")
             }
-            #expect(bench.signals.oldestSafety == ms(time - 1_000))
+            #expect(bench.image.oldestSafety == ms(time - 1_000))
         }
     }
 
     @Test("a node whose counter stands still is as stale as a silent one")
     func frozenNodeAges() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         while bench.time < 3_000 { bench.tick([bench.node.repeated()]) }
-        #expect(bench.signals.stale.contains(.temperature1))
-        #expect(bench.signals.counters.repeated == 20)
-        #expect(bench.signals.oldestSafety == ms(2_000))
+        #expect(bench.image.stale.contains(.temperature1))
+        #expect(bench.counters.repeated == 20)
+        #expect(bench.image.oldestSafety == ms(2_000))
     }
 
     @Test("a node that restarts is not valid until its third sample, and its age goes on")
     func restartInvalidates() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         bench.node.boot = 2
         bench.run(to: 1_200)
-        #expect(bench.signals.restartedBoot == 2)
-        #expect(bench.signals.stale.contains(.temperature1))
-        #expect(bench.signals.stale.contains(.flame))
-        #expect(bench.signals.oldestSafety == ms(200))
+        #expect(bench.image.restartedBoot == 2)
+        #expect(bench.image.stale.contains(.temperature1))
+        #expect(bench.image.stale.contains(.flame))
+        #expect(bench.image.oldestSafety == ms(200))
         bench.run(to: 1_500)
-        #expect(bench.signals.restartedBoot == nil)
-        #expect(!bench.signals.stale.isEmpty)
+        #expect(bench.image.restartedBoot == nil)
+        #expect(!bench.image.stale.isEmpty)
         bench.run(to: 1_600)
-        #expect(bench.signals.stale.isEmpty)
+        #expect(bench.image.stale.isEmpty)
     }
 
     @Test("a gas sensor that warms up says nothing")
     func ignoresColdGas() {
-        var bench = Bench()
+        let bench = Bench()
         bench.node.gasReady = false
         bench.node.gas = true
         bench.run(to: 3_000)
-        #expect(!bench.signals.gas.isOn)
-        #expect(bench.signals.stale.contains(.gas))
+        #expect(!bench.image.gas.isOn)
+        #expect(bench.image.stale.contains(.gas))
         bench.node.gasReady = true
         bench.run(to: 3_400)
-        #expect(bench.signals.gas.isOn)
+        #expect(bench.image.gas.isOn)
     }
 
     @Test("what comes in and is not used is counted")
     func counts() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
-        let accepted = bench.signals.counters.accepted
+        let accepted = bench.counters.accepted
         var foreign = bench.node.repeated()
         foreign.id = 0x111
         var short = bench.node.repeated()
@@ -120,49 +124,49 @@ struct SignalsTests {
         var old = bench.node
         old.alive -= 1
         bench.tick([foreign, short, damaged, bench.node.repeated(), old.repeated()])
-        #expect(bench.signals.counters.accepted == accepted)
-        #expect(bench.signals.counters.foreign == 1)
-        #expect(bench.signals.counters.tooShort == 1)
-        #expect(bench.signals.counters.badChecksum == 1)
-        #expect(bench.signals.counters.repeated == 1)
-        #expect(bench.signals.counters.outOfOrder == 1)
-        #expect(bench.signals.lastFrameAt == at(1_000))
+        #expect(bench.counters.accepted == accepted)
+        #expect(bench.counters.foreign == 1)
+        #expect(bench.counters.tooShort == 1)
+        #expect(bench.counters.badChecksum == 1)
+        #expect(bench.counters.repeated == 1)
+        #expect(bench.counters.outOfOrder == 1)
+        #expect(bench.lastFrameAt == at(1_000))
     }
 
     @Test("samples of several frames in one tick all count")
     func takesBatches() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         bench.node.gas = true
         var frames: [CANFrame] = []
         for _ in 0..<2 { frames.append(bench.node.frame()) }
         bench.tick(frames)
-        #expect(bench.signals.gas.isOn)
+        #expect(bench.image.gas.isOn)
     }
 
     @Test("an adopted step is told for one tick")
     func tellsAdoption() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         bench.node.temperature = 40_000
         var adoptions: [Int64] = []
         while bench.time < 3_000 {
             bench.run(to: bench.time + 100)
-            if bench.signals.adoptedStep { adoptions.append(bench.time) }
+            if bench.image.adoptedStep { adoptions.append(bench.time) }
         }
         #expect(adoptions == [2_000])
-        #expect(bench.signals.temperatures.control == 40_000)
+        #expect(bench.image.temperatures.control == 40_000)
     }
 
     @Test("three good samples since the mark, of each safety signal")
     func provesSinceMark() {
-        var bench = Bench()
+        let bench = Bench()
         bench.run(to: 1_000)
         bench.signals.mark()
         bench.run(to: 1_500)
-        #expect(!bench.signals.isProven(bench.plan.signals))
+        #expect(!bench.image.isProven)
         bench.run(to: 1_600)
-        #expect(bench.signals.isProven(bench.plan.signals))
+        #expect(bench.image.isProven)
     }
 
     struct Scaling: CustomTestStringConvertible, Sendable {

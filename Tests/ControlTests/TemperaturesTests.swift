@@ -7,7 +7,7 @@ import Units
 @Suite("Temperatures")
 struct TemperaturesTests {
     /// Probes that have read these values each 200 ms up to t = 0; nil is a probe that says nothing.
-    struct Bench {
+    final class Bench {
         var temperatures: Temperatures
         var time: Int64 = -600
 
@@ -16,8 +16,11 @@ struct TemperaturesTests {
             for _ in 0..<3 { feed(values) }
         }
 
+        var image: TemperatureImage { temperatures.image }
+        var excluded: Int? { temperatures.excluded }
+
         /// One round of samples and the vote.
-        mutating func feed(_ values: [Int32?]) {
+        func feed(_ values: [Int32?]) {
             time += 200
             temperatures.beginTick()
             for (index, value) in values.enumerated() {
@@ -29,7 +32,7 @@ struct TemperaturesTests {
             temperatures.vote(now: at(time), staleAfter: ms(2_000))
         }
 
-        mutating func feed(_ values: [Int32?], until end: Int64) {
+        func feed(_ values: [Int32?], until end: Int64) {
             while time < end { feed(values) }
         }
     }
@@ -62,19 +65,19 @@ struct TemperaturesTests {
     @Test("the job steers by", arguments: choices)
     func chooses(row: Choice) {
         let bench = Bench(row.values)
-        #expect(bench.temperatures.isValid == (row.control != nil))
-        #expect(bench.temperatures.isNew == (row.control != nil))
-        if let control = row.control { #expect(bench.temperatures.control == control) }
-        #expect(bench.temperatures.isIncomplete == row.isIncomplete)
+        #expect(bench.image.isValid == (row.control != nil))
+        #expect(bench.image.isNew == (row.control != nil))
+        if let control = row.control { #expect(bench.image.control == control) }
+        #expect(bench.image.isIncomplete == row.isIncomplete)
     }
 
     @Test("a silent probe is valid for less than holdMs", arguments: [1_800, 2_000])
     func ages(silence: Int64) {
-        var bench = Bench([30_000, 20_000])
+        let bench = Bench([30_000, 20_000])
         bench.feed([nil, 20_000], until: silence)
-        #expect(bench.temperatures.control == (silence < 2_000 ? 30_000 : 20_000))
-        #expect(bench.temperatures.isIncomplete == (silence >= 2_000))
-        #expect(bench.temperatures.age == .zero, "the freshest of them counts")
+        #expect(bench.image.control == (silence < 2_000 ? 30_000 : 20_000))
+        #expect(bench.image.isIncomplete == (silence >= 2_000))
+        #expect(bench.image.age == .zero, "the freshest of them counts")
     }
 
     struct Vote: CustomTestStringConvertible, Sendable {
@@ -118,50 +121,50 @@ struct TemperaturesTests {
     @Test("votes to trip", arguments: votes)
     func countsVotes(row: Vote) {
         let bench = Bench(row.values)
-        #expect(bench.temperatures.isOverSite == row.isOverSite)
-        #expect(bench.temperatures.isOverJob == row.isOverJob)
+        #expect(bench.image.isOverSite == row.isOverSite)
+        #expect(bench.image.isOverJob == row.isOverJob)
     }
 
     @Test("two samples in a row are a vote, one is not")
     func needsTwo() {
-        var bench = Bench([64_000])
+        let bench = Bench([64_000])
         bench.feed([65_000])
-        #expect(!bench.temperatures.isOverSite)
+        #expect(!bench.image.isOverSite)
         bench.feed([65_000])
-        #expect(bench.temperatures.isOverSite)
-        #expect(bench.temperatures.hottest == 65_000)
+        #expect(bench.image.isOverSite)
+        #expect(bench.image.hottest == 65_000)
         bench.feed([64_999])
-        #expect(!bench.temperatures.isOverSite)
+        #expect(!bench.image.isOverSite)
     }
 
     @Test("rejected samples vote although the probe has had no good one for long")
     func staleChannelVotes() {
-        var bench = Bench([20_000])
+        let bench = Bench([20_000])
         // Disconnected for 3 s, then back at a level that no water reaches in that time.
         bench.feed([-127_000], until: 3_000)
-        #expect(!bench.temperatures.isValid)
+        #expect(!bench.image.isValid)
         bench.feed([70_000])
-        #expect(!bench.temperatures.isOverSite)
+        #expect(!bench.image.isOverSite)
         bench.feed([70_000])
-        #expect(bench.temperatures.isOverSite)
+        #expect(bench.image.isOverSite)
     }
 
     @Test("votes do not outlive a silence")
     func forgetsVotes() {
-        var bench = Bench([64_500])
+        let bench = Bench([64_500])
         bench.feed([65_000])
         bench.feed([nil], until: 2_200)
         bench.feed([65_000])
-        #expect(!bench.temperatures.isOverSite, "one before and one after are not two in a row")
+        #expect(!bench.image.isOverSite, "one before and one after are not two in a row")
     }
 
     @Test("a restarted node's probe is not valid until its third sample")
     func restarts() {
-        var bench = Bench([20_000])
+        let bench = Bench([20_000])
         bench.temperatures.channels[0].restart()
         for isValid in [false, false, true] {
             bench.feed([20_000])
-            #expect(bench.temperatures.isValid == isValid)
+            #expect(bench.image.isValid == isValid)
         }
     }
 
@@ -170,88 +173,88 @@ struct TemperaturesTests {
     @Test(
         "two probes disagree when more than 5 K apart for 10 s", arguments: [Int32(5_000), 5_001])
     func disagrees(spread: Int32) {
-        var bench = Bench([20_000, 20_000 + spread])
+        let bench = Bench([20_000, 20_000 + spread])
         // Valid, and so compared, from their third sample at t = 0 on.
         bench.feed([20_000, 20_000 + spread], until: 9_800)
-        #expect(!bench.temperatures.disagrees)
+        #expect(!bench.image.disagrees)
         bench.feed([20_000, 20_000 + spread])
-        #expect(bench.temperatures.disagrees == (spread > 5_000))
-        #expect(bench.temperatures.spread == spread)
+        #expect(bench.image.disagrees == (spread > 5_000))
+        #expect(bench.image.spread == (spread > 5_000 ? spread : 0))
         bench.feed([20_000, 25_000])
-        #expect(!bench.temperatures.disagrees)
+        #expect(!bench.image.disagrees)
     }
 
     @Test("agreement for a moment begins the 10 s anew")
     func disagreementBeginsAnew() {
-        var bench = Bench([20_000, 26_000])
+        let bench = Bench([20_000, 26_000])
         bench.feed([20_000, 26_000], until: 9_600)
         bench.feed([20_500, 25_500])
         bench.feed([20_000, 26_000], until: 19_800)
-        #expect(!bench.temperatures.disagrees)
+        #expect(!bench.image.disagrees)
         bench.feed([20_000, 26_000])
-        #expect(bench.temperatures.disagrees)
+        #expect(bench.image.disagrees)
     }
 
     @Test("of three the outlier is left out after 10 s, and comes back after 10 s of agreement")
     func excludes() {
-        var bench = Bench([20_000, 20_500, 26_000])
+        let bench = Bench([20_000, 20_500, 26_000])
         bench.feed([20_000, 20_500, 26_000], until: 9_800)
-        #expect(bench.temperatures.excluded == nil)
+        #expect(bench.excluded == nil)
         bench.feed([20_000, 20_500, 26_000])
-        #expect(bench.temperatures.excluded == 2)
-        #expect(bench.temperatures.control == 20_500)
-        #expect(bench.temperatures.isIncomplete)
-        #expect(!bench.temperatures.disagrees)
+        #expect(bench.excluded == 2)
+        #expect(bench.image.control == 20_500)
+        #expect(bench.image.isIncomplete)
+        #expect(!bench.image.disagrees)
 
         bench.feed([20_000, 20_500, 25_500], until: 20_000)
-        #expect(bench.temperatures.excluded == 2)
+        #expect(bench.excluded == 2)
         bench.feed([20_000, 20_500, 26_000])
         bench.feed([20_000, 20_500, 25_500], until: 30_200)
-        #expect(bench.temperatures.excluded == 2, "apart once more, so its 10 s began anew")
+        #expect(bench.excluded == 2, "apart once more, so its 10 s began anew")
         bench.feed([20_000, 20_500, 25_500])
-        #expect(bench.temperatures.excluded == nil)
-        #expect(!bench.temperatures.isIncomplete)
+        #expect(bench.excluded == nil)
+        #expect(!bench.image.isIncomplete)
     }
 
     @Test("the outlier is the one furthest from the median", arguments: 0..<3)
     func findsOutlier(index: Int) {
         var values: [Int32?] = [20_000, 20_000, 20_000]
         values[index] = 14_000
-        var bench = Bench(values)
+        let bench = Bench(values)
         bench.feed(values, until: 10_000)
-        #expect(bench.temperatures.excluded == index)
-        #expect(bench.temperatures.control == 20_000)
+        #expect(bench.excluded == index)
+        #expect(bench.image.control == 20_000)
     }
 
     @Test("with one left out, either of the others trips")
     func excludedDegrades() {
         // The probe that is left out reads low and will never vote.
-        var bench = Bench([60_000, 60_000, 50_000])
+        let bench = Bench([60_000, 60_000, 50_000])
         bench.feed([60_000, 60_000, 50_000], until: 10_000)
-        #expect(bench.temperatures.excluded == 2)
+        #expect(bench.excluded == 2)
         bench.feed([60_500, 60_000, 50_000], until: 11_000)
-        #expect(!bench.temperatures.isOverSite)
+        #expect(!bench.image.isOverSite)
         for value in stride(from: Int32(61_000), through: 65_000, by: 1_000) {
             bench.feed([value, 61_000, 50_000])
         }
         bench.feed([65_000, 61_000, 50_000])
-        #expect(bench.temperatures.isOverSite)
+        #expect(bench.image.isOverSite)
     }
 
     @Test("one high of three does not trip by itself, before or after it is left out (T32)")
     func oneHighDoesNotTrip() {
-        var bench = Bench([30_000, 30_000, 70_000])
+        let bench = Bench([30_000, 30_000, 70_000])
         bench.feed([30_000, 30_000, 70_000], until: 20_000)
-        #expect(bench.temperatures.excluded == 2)
-        #expect(!bench.temperatures.isOverSite)
-        #expect(bench.temperatures.control == 30_000)
+        #expect(bench.excluded == 2)
+        #expect(!bench.image.isOverSite)
+        #expect(bench.image.control == 30_000)
     }
 
     @Test("two that are left disagree like a pair")
     func pairOfThreeDisagrees() {
-        var bench = Bench([20_000, 26_000, nil])
+        let bench = Bench([20_000, 26_000, nil])
         bench.feed([20_000, 26_000, nil], until: 10_000)
-        #expect(bench.temperatures.disagrees)
-        #expect(bench.temperatures.excluded == nil)
+        #expect(bench.image.disagrees)
+        #expect(bench.excluded == nil)
     }
 }

@@ -197,6 +197,16 @@ struct SimulatedRelayBoardTests {
         #expect(rig.board.bus.drive == .none)
     }
 
+    @Test("A leap over the wrap of the board's counter forgets no deadline and no rest")
+    func leap() {
+        var rig = Rig()
+        rig.hold(.heating, from: 0, to: 1_000)
+        // The counter wraps after 4 294 967.3 ms; 5 s later the rest of 10 s would look half done.
+        rig.tick(at: 1_400 + 4_294_968 + 5_000, nil)
+        #expect(rig.lastChange == Self.change(1_400, .none))
+        #expect(rig.answer.status?.isRested == true)
+    }
+
     @Test("Another address does not answer")
     func otherAddress() {
         var bus = SimulatedRelayBoard()

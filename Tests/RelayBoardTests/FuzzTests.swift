@@ -193,7 +193,7 @@ private struct RandomBench {
     private mutating func elapse(_ wait: Int64) {
         let end = now + wait
         while let next = core.untilNextChange, now + Int64(next) <= end {
-            now += Int64(next)
+            now += max(1, Int64(next))
             loop()
         }
         now = end

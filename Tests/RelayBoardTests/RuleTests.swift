@@ -176,6 +176,19 @@ struct RuleTests {
         #expect(bench.status.tripCause == .unproven)
     }
 
+    @Test("P5: heat that begins anew has 5 000 ms for its first proof", arguments: clocksAtBoot)
+    func proofOfNextHeat(clock: UInt32) {
+        var bench = Bench(clockAtBoot: clock)
+        bench.arm()
+        bench.hold(.heating, to: 1_000)
+        bench.hold(.circulating, to: 11_000)
+        bench.hold(.heating, proof: false, to: 15_999)
+        #expect(bench.drive == .heating)
+        bench.run(to: 16_000)
+        #expect(bench.lastChange == .init(at: 16_000, relays: .none))
+        #expect(bench.status.tripCause == .unproven)
+    }
+
     @Test("P5: a second heat relay starts no new 5 000 ms")
     func secondHeatRelay() {
         var bench = Bench()

@@ -76,12 +76,12 @@ struct WireTests {
     func countAndBytes() {
         var bench = Bench()
         bench.arm()
-        for bytes in [[2, 2, 1, 3, 0], [2, 4, 1, 3, 0], [2]] as [[UInt8]] {
+        for bytes in [[2, 2, 1, 3, 0], [2, 4, 1, 3, 0], [2, 3, 1, 3], [2]] as [[UInt8]] {
             bench.send(bytes + [referencePEC([0x86] + bytes)])
             #expect(bench.status.refusal == .wrongLength)
             #expect(bench.drive == .none)
         }
-        #expect(bench.status.refusedCount == 3)
+        #expect(bench.status.refusedCount == 4)
     }
 
     @Test("A write without STOP, or with a read after it, is not done")
@@ -97,13 +97,31 @@ struct WireTests {
         bench.core.stop(now: bench.clock)
         bench.run(to: 20)
         #expect(bench.drive == .none)
-        #expect(bench.status.refusedCount == 0)
+        // Neither refused nor damaged: it was a read.
+        #expect(bench.read(0x06) == [0, 0, 0, 0, 0, 0, 0, 0])
     }
 
     @Test("What cannot be read is an empty block with a right PEC", arguments: UInt8(2)...255)
     func emptyBlocks(register: UInt8) {
         var bench = Bench()
         #expect(bench.read(register) == (register == 6 ? [UInt8](repeating: 0, count: 8) : []))
+    }
+
+    @Test("A reply at once is the reply byte by byte", arguments: UInt8(0)...7)
+    func wholeReply(register: UInt8) {
+        var bench = Bench()
+        bench.control(.none)
+        var block = InlineArray<32, UInt8>(repeating: 0)
+        bench.core.begin()
+        bench.core.receive([register].span)
+        let answer = bench.core.transmit(into: &block)
+        #expect(bench.core.transmit() == 0xFF)
+        bench.core.stop(now: bench.clock)
+        #expect((0..<Int(answer.count)).map { block[$0] } == bench.read(register))
+        bench.core.begin()
+        bench.core.receive(register)
+        for _ in 0..<answer.count &+ 1 { _ = bench.core.transmit() }
+        #expect(bench.core.transmit() == answer.code)
     }
 
     @Test("Whoever reads on after the end gets 0xFF, however long")

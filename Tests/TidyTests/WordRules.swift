@@ -45,10 +45,10 @@ let wordRules: [Rule] = [
         appliesTo: isSource),
     .word(
         "one sleep in all of Busbar",
-        { #/\b(?:u?sleep|nanosleep|clock_nanosleep)\(|\b(?:Task|Thread)\.sleep\b/# },
+        { #/\b(?:u?sleep|nanosleep|clock_nanosleep)\((?!until:)|\b(?:Task|Thread)\.sleep\b/# },
         advice: "wait with MonotonicClock.sleep(until:), or poll a descriptor",
         examplePath: "Sources/Journal/Example.swift",
-        broken: "usleep(100)", kept: "poll(&watched, 1, 100)",
+        broken: "usleep(100)", kept: "clock.sleep(until: deadline)",
         appliesTo: { isSource($0) && $0.path != "Sources/LinuxHAL/MonotonicClock.swift" }),
     .word(
         "names say what a thing is",

@@ -7,7 +7,7 @@ import Units
 /// Each tick the parts *find* conditions; at its end `step` compares what was found with what is
 /// active. A FATAL is also listed in the order of its finding, because the first-out keeps place one.
 /// What is found as FATAL cuts: no acknowledgement, shelf, suppression or delay stands in between.
-struct AlarmEngine: Sendable {
+struct AlarmEngine: ~Copyable {
     /// More alarms than this in `floodWindow` are a flood (EEMUA 191, "more than 10 in 10 min").
     static let floodCount = 10
     static let floodWindow = Milliseconds(600_000)
@@ -17,6 +17,7 @@ struct AlarmEngine: Sendable {
     static let chatterOffDelay = Milliseconds(60_000)
     static let shelfMaximum = Milliseconds(12 * 3_600_000)
 
+    private let plan: AlarmPlan
     private(set) var views: InlineArray<49, AlarmView>
     private(set) var active = AlarmSet()
     private var found = AlarmSet()
@@ -35,7 +36,8 @@ struct AlarmEngine: Sendable {
     /// The FATAL that came first, for the flood event.
     var firstOut: AlarmCode?
 
-    init() {
+    init(plan: AlarmPlan) {
+        self.plan = plan
         views = InlineArray(repeating: AlarmView())
         fatals = InlineArray(repeating: .gasLeak)
         earlierRaises = InlineArray(repeating: (Instant.never, Instant.never))
@@ -52,15 +54,16 @@ struct AlarmEngine: Sendable {
     ///
     /// - Parameters:
     ///   - value: what was measured, in the unit of the rule; `limit` what it was compared with.
-    ///   - severity: where it depends on the moment (E401); the plan's otherwise.
+    ///   - given: the severity where the moment decides it (E401); the plan's if nil.
     mutating func find(
-        _ code: AlarmCode, value: Int32 = 0, limit: Int32 = 0, as severity: Severity
+        _ code: AlarmCode, value: Int32 = 0, limit: Int32 = 0, as given: Severity? = nil
     ) {
-        if severity == .error { errors.insert(code) }
         let row = Int(code.rawValue)
+        let present = given ?? plan.severities[row]
+        if present == .error { errors.insert(code) }
         // What is latched stays FATAL until the site resets it, however mild it comes again.
         let isLatched = views[row].severity == .fatal && views[row].state != .normal
-        let severity = isLatched ? .fatal : severity
+        let severity = isLatched ? .fatal : present
         let isWorse = severity > views[row].severity
         if found.contains(code), !isWorse { return }
         found.insert(code)
@@ -76,12 +79,22 @@ struct AlarmEngine: Sendable {
         if isWorse { active.remove(code) }
     }
 
-    func fatal(_ index: Int) -> AlarmCode { fatals[index] }
+    /// Raised, and neither cleared nor reset: a consequence of it needs no alarm of its own.
+    mutating func isStanding(_ code: AlarmCode) -> Bool {
+        views[Int(code.rawValue)].state != .normal
+    }
+
+    mutating func fatal(_ index: Int) -> AlarmCode { fatals[index] }
 
     /// Ends the tick: states every change of an alarm's state.
     mutating func step(
-        now: Instant, plan: AlarmPlan, events: inout EventBuffer
+        now: Instant, events: inout EventBuffer
     ) {
+        // FATALs first and in the order of their finding, so that the first-out stands first.
+        for index in 0..<fatalCount {
+            let code = fatals[index]
+            if !active.contains(code) { raise(code, now, &events) }
+        }
         var new = found.subtracting(active)
         while let code = new.popFirst() { raise(code, now, &events) }
         guard !active.isEmpty || !shelved.isEmpty else { return }
@@ -194,7 +207,7 @@ struct AlarmEngine: Sendable {
     // Hiding. A FATAL cannot be hidden by anybody, and what is hidden still runs and is recorded.
 
     mutating func shelve(
-        _ code: AlarmCode, until: Instant, by requester: Requester, plan: AlarmPlan,
+        _ code: AlarmCode, until: Instant, by requester: Requester,
         events: inout EventBuffer
     ) {
         let row = Int(code.rawValue)
@@ -216,7 +229,7 @@ struct AlarmEngine: Sendable {
     }
 
     mutating func setOutOfService(
-        _ code: AlarmCode, _ isOut: Bool, by requester: Requester, plan: AlarmPlan,
+        _ code: AlarmCode, _ isOut: Bool, by requester: Requester,
         events: inout EventBuffer
     ) {
         let row = Int(code.rawValue)
@@ -271,7 +284,7 @@ struct AlarmEngine: Sendable {
         isFlood = isMany
     }
 
-    private func state(
+    private mutating func state(
         _ code: AlarmCode, _ change: AlarmChange, _ requester: Requester,
         _ events: inout EventBuffer
     ) {

@@ -6,7 +6,7 @@ import Units
 /// It reads qualified signals and what the heating job is doing, and it can do one thing: find an
 /// alarm. No job, setting, command or maintenance mode switches a rule off; only a sensor that the
 /// site does not have does, and `busbar doctor` names what is then not covered.
-struct DisasterDetector: Sendable {
+struct DisasterDetector: ~Copyable {
     /// D-04, D-05: how long before it counts (§7.3).
     static let persistence = Milliseconds(1_000)
     /// D-05 in standby: a flame detector may see the sun for a moment, not for this long.
@@ -35,52 +35,52 @@ struct DisasterDetector: Sendable {
 
     /// Runs every rule, in the order in which several of one tick are recorded.
     mutating func step(
-        _ signals: Signals, _ job: Job, now: Instant, plan: ControlPlan,
+        _ signals: SignalImage, _ job: Job, now: Instant, settings: Settings,
         alarms: inout AlarmEngine, events: inout EventBuffer
     ) {
-        gas(signals, plan, &alarms, &events)
-        overTemperature(signals, job, plan, &alarms, &events)
+        gas(signals, settings, &alarms, &events)
+        overTemperature(signals, job, settings, &alarms, &events)
         runawayRate(signals, job, now, &alarms, &events)
-        flame(signals, job, now, plan, &alarms, &events)
-        tank(signals, job, now, plan, &alarms, &events)
-        uncommandedHeat(signals, job, now, plan, &alarms, &events)
+        flame(signals, job, now, settings, &alarms, &events)
+        tank(signals, job, now, settings, &alarms, &events)
+        uncommandedHeat(signals, job, now, settings, &alarms, &events)
         disagreement(signals, job, &alarms, &events)
-        lostSignal(signals, job, plan, &alarms, &events)
+        lostSignal(signals, job, settings, &alarms, &events)
     }
 
     /// D-03. Two samples; one is a warning.
-    private func gas(
-        _ signals: Signals, _ plan: ControlPlan,
+    private mutating func gas(
+        _ signals: SignalImage, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         if signals.gas.isOn {
             find(.d03, .gasLeak, 1, 1, &alarms, &events)
         } else if signals.gas.isSingle {
-            alarms.find(.singleGasSample, plan, value: 1, limit: 1)
+            alarms.find(.singleGasSample, value: 1, limit: 1)
         }
     }
 
     /// D-02 always, D-01 while the job is active.
-    private func overTemperature(
-        _ signals: Signals, _ job: Job, _ plan: ControlPlan,
+    private mutating func overTemperature(
+        _ signals: SignalImage, _ job: Job, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         let hottest = signals.temperatures.hottest
         if signals.temperatures.isOverSite {
             find(
-                .d02, .overTemperatureSite, hottest, plan.heating.siteLimit.rawValue,
+                .d02, .overTemperatureSite, hottest, settings.heating.siteLimit.rawValue,
                 &alarms, &events)
         }
         if job.isActive, signals.temperatures.isOverJob {
             find(
                 .d01, .overTemperatureJob, hottest,
-                job.target + plan.heating.overTarget.rawValue, &alarms, &events)
+                job.target + settings.heating.overTarget.rawValue, &alarms, &events)
         }
     }
 
     /// D-08, while heat is on.
     private mutating func runawayRate(
-        _ signals: Signals, _ job: Job, _ now: Instant,
+        _ signals: SignalImage, _ job: Job, _ now: Instant,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         guard signals.temperatures.isNew else { return }
@@ -92,52 +92,54 @@ struct DisasterDetector: Sendable {
     }
 
     /// D-05 with the valve never opened in this job, D-06 after it was.
-    private func flame(
-        _ signals: Signals, _ job: Job, _ now: Instant, _ plan: ControlPlan,
+    private mutating func flame(
+        _ signals: SignalImage, _ job: Job, _ now: Instant, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
-        guard plan.profile == .gas, !job.isHeatOn, signals.flame.isOn,
-            signals.flame.freshness.age(now) < plan.heating.flameStale
+        guard settings.profile == .gas, !job.isHeatOn, signals.flame.isOn,
+            signals.flame.freshness.age(now) < settings.heating.flameStale
         else { return }
-        let seconds = Int32(clamped: (now - signals.flame.changedAt).rawValue)
-        let since = now - signals.flame.changedAt
+        // A flame that burnt while it was meant to counts from when it was not: a job that is cut
+        // leaves its flame in sight for a frame or two.
+        let since = now - max(signals.flame.changedAt, job.heatOffAt)
+        let seconds = Int32(clamped: since.rawValue)
         if job.isActive, job.hasBurnt {
-            guard now - job.heatOffAt >= plan.heating.flameOut else { return }
+            guard now - job.heatOffAt >= settings.heating.flameOut else { return }
             find(
                 .d06, .flameAfterClose, Int32(clamped: (now - job.heatOffAt).rawValue),
-                Int32(clamped: plan.heating.flameOut.rawValue), &alarms, &events)
+                Int32(clamped: settings.heating.flameOut.rawValue), &alarms, &events)
         } else if job.isActive, since >= Self.persistence {
             find(.d05, .flameSimulation, seconds, 1_000, &alarms, &events)
         } else if since >= Self.standbyFlame {
             find(.d05, .flameSimulation, seconds, 10_000, &alarms, &events)
-        } else if since >= Self.persistence {
-            alarms.find(.flameInStandby, plan, value: seconds, limit: 1_000)
+        } else if since >= Self.persistence, !alarms.isStanding(.flameSimulation) {
+            alarms.find(.flameInStandby, value: seconds, limit: 1_000)
         }
     }
 
     /// D-04. Two samples, and low since the first of them for a second.
-    private func tank(
-        _ signals: Signals, _ job: Job, _ now: Instant, _ plan: ControlPlan,
+    private mutating func tank(
+        _ signals: SignalImage, _ job: Job, _ now: Instant, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
-        guard plan.signals.has(.level), signals.level.lowCount >= 2,
+        guard signals.has(.level), signals.level.lowCount >= 2,
             now - signals.level.lowSince >= Self.persistence
         else { return }
-        let limit = plan.heating.levelMin.rawValue
+        let limit = settings.heating.levelMin.rawValue
         if job.isActive {
             find(.d04, .tankEmptyJob, signals.level.value, limit, &alarms, &events)
-        } else {
-            alarms.find(.tankEmptyIdle, plan, value: signals.level.value, limit: limit)
+        } else if !alarms.isStanding(.tankEmptyJob) {
+            alarms.find(.tankEmptyIdle, value: signals.level.value, limit: limit)
         }
     }
 
     /// D-07.
     private mutating func uncommandedHeat(
-        _ signals: Signals, _ job: Job, _ now: Instant, _ plan: ControlPlan,
+        _ signals: SignalImage, _ job: Job, _ now: Instant, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         guard !job.isHeatOn, now - job.heatOffAt >= IdleWatch.settle,
-            !plan.heating.hasExternalHeatSource
+            !settings.heating.hasExternalHeatSource
         else {
             idleWatch.stop()
             idleRise = 0
@@ -152,8 +154,8 @@ struct DisasterDetector: Sendable {
     }
 
     /// D-10. When idle it is no disaster; the job refuses to start.
-    private func disagreement(
-        _ signals: Signals, _ job: Job,
+    private mutating func disagreement(
+        _ signals: SignalImage, _ job: Job,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         guard job.isActive, signals.temperatures.disagrees else { return }
@@ -163,30 +165,21 @@ struct DisasterDetector: Sendable {
     }
 
     /// D-09.
-    private func lostSignal(
-        _ signals: Signals, _ job: Job, _ plan: ControlPlan,
+    private mutating func lostSignal(
+        _ signals: SignalImage, _ job: Job, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
-        guard job.needsSignals, signals.oldestSafety >= plan.heating.staleFatal else { return }
+        guard job.needsSignals, signals.oldestSafety >= settings.heating.staleFatal else { return }
         find(
             .d09, .signalStaleFatal, Int32(clamped: signals.oldestSafety.rawValue),
-            Int32(clamped: plan.heating.staleFatal.rawValue), &alarms, &events)
+            Int32(clamped: settings.heating.staleFatal.rawValue), &alarms, &events)
     }
 
-    private func find(
+    private mutating func find(
         _ rule: DisasterRule, _ code: AlarmCode, _ value: Int32, _ limit: Int32,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         if !alarms.active.contains(code) { events.state(.disasterDetected(rule, code)) }
         alarms.find(code, value: value, limit: limit, as: .fatal)
-    }
-}
-
-extension AlarmEngine {
-    /// Finds `code` with the severity that table and site file give it.
-    mutating func find(
-        _ code: AlarmCode, _ plan: ControlPlan, value: Int32 = 0, limit: Int32 = 0
-    ) {
-        find(code, value: value, limit: limit, as: plan.alarms.severities[Int(code.rawValue)])
     }
 }

@@ -5,7 +5,7 @@ import Units
 ///
 /// The lowest value of the last 300 s is kept as the minima of 60 slices of 5 s: the window is then
 /// between 295 and 300 s long, in 240 bytes where all its samples would take 18 000.
-struct IdleWatch: Sendable {
+struct IdleWatch: ~Copyable {
     /// The heat must have been off this long: the rest of the heat in element and pipes is then in
     /// the water (§7.3, D-07).
     static let settle = Milliseconds(120_000)

@@ -3,7 +3,7 @@ import Units
 /// How far the water has risen above its lowest value within a short while (D-08).
 ///
 /// Keeps every sample of the window, so the answer is exact.
-struct RiseWindow: Sendable {
+struct RiseWindow: ~Copyable {
     /// "Within any 5 000 ms" (§7.3, D-08).
     static let length = Milliseconds(5_000)
     /// 64 samples cover 5 s at a frame each 100 ms with room to spare; at a faster rate the oldest

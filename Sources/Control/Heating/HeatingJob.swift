@@ -10,11 +10,12 @@ import Units
 ///
 /// A transition made in a tick runs its entry actions in that tick; the new step's rules are asked
 /// from the next tick on. So a tick makes at most one transition.
-struct HeatingJob: Sendable {
+struct HeatingJob: ~Copyable {
     /// The rest that a contactor or valve gets between going off and on again: the relay board
     /// enforces the same (§6, P7), and refusing here is kinder than being refused there.
     static let heatRest = Milliseconds(10_000)
 
+    private let sequence: Sequence
     private(set) var state = HeatingState.standby
     private(set) var enteredAt = Instant.never
     private(set) var relays = RelayMask.none
@@ -32,6 +33,8 @@ struct HeatingJob: Sendable {
     private(set) var heatOnAt = Instant.never
     private(set) var hasBurnt = false
     private(set) var transitions = TransitionLog()
+    /// HOLD was entered in this tick: three good samples are counted from here.
+    private(set) var beganHold = false
     /// When the controller began: nothing can have been silent for longer.
     private(set) var startOfRun = Instant.never
 
@@ -45,7 +48,8 @@ struct HeatingJob: Sendable {
     private var referenceAt = Instant.never
     private var burnerOffSince = Instant.never
 
-    init(target: Int32) {
+    init(sequence: Sequence, target: Int32) {
+        self.sequence = sequence
         self.target = target
         self.jobTarget = target
     }
@@ -59,15 +63,15 @@ struct HeatingJob: Sendable {
     var wantsPower: Bool { isActive }
 
     /// What the disaster rules may know.
-    func view(_ plan: ControlPlan) -> DisasterDetector.Job {
+    mutating func view() -> DisasterDetector.Job {
         DisasterDetector.Job(
-            isActive: isActive, needsSignals: needsSignals(plan), hasBurnt: hasBurnt,
+            isActive: isActive, needsSignals: needsSignals(), hasBurnt: hasBurnt,
             isHeatOn: isHeatOn, heatOffAt: heatOffAt, target: jobTarget)
     }
 
-    private func needsSignals(_ plan: ControlPlan) -> Bool {
+    private mutating func needsSignals() -> Bool {
         guard case .step(let index) = state, !isEnding else { return false }
-        return plan.sequence[index].kind != .check
+        return sequence.steps[Int(index)].kind != .check
     }
 
     /// Everything that a rule may look at in this tick.
@@ -115,21 +119,22 @@ struct HeatingJob: Sendable {
 
     /// Advances by one tick, after the disaster rules and the interlock found nothing fatal.
     mutating func step(
-        _ signals: inout Signals, _ context: Context, plan: ControlPlan,
+        _ signals: SignalImage, _ context: Context, settings: Settings,
         alarms: inout AlarmEngine, events: inout EventBuffer
     ) {
-        observe(signals, context.now, plan)
+        beganHold = false
+        observe(signals, context.now, settings)
         switch state {
         case .standby:
-            startIfAsked(context, plan: plan, alarms: &alarms, events: &events)
+            startIfAsked(context, settings: settings, alarms: &alarms, events: &events)
         case .step(let index):
-            let (action, cause) = judge(index, signals, context, plan)
+            let (action, cause) = judge(index, signals, context, settings)
             if let action {
                 carryOut(
-                    action, cause, &signals, context, plan: plan, alarms: &alarms,
+                    action, cause, signals, context, settings: settings, alarms: &alarms,
                     events: &events)
-            } else if plan.sequence[index].kind == .ignite,
-                context.now - enteredAt >= plan.sequence[index].spark
+            } else if sequence.steps[Int(index)].kind == .ignite,
+                context.now - enteredAt >= sequence.steps[Int(index)].spark
             {
                 relays = relays.subtracting(.spark)
             }
@@ -143,11 +148,11 @@ struct HeatingJob: Sendable {
     /// A FATAL came first in this tick, so the job is not run; what it would itself have found fatal
     /// in this tick is recorded behind the first-out (§8, T33).
     mutating func fatalInThisTick(
-        _ signals: Signals, _ context: Context, plan: ControlPlan
+        _ signals: SignalImage, _ context: Context, settings: Settings
     ) -> AlarmCode? {
-        observe(signals, context.now, plan)
+        observe(signals, context.now, settings)
         guard case .step(let index) = state else { return nil }
-        let (action, _) = judge(index, signals, context, plan)
+        let (action, _) = judge(index, signals, context, settings)
         if case .fatal(let code) = action { return code }
         return nil
     }
@@ -174,7 +179,7 @@ struct HeatingJob: Sendable {
     }
 
     private mutating func startIfAsked(
-        _ context: Context, plan: ControlPlan,
+        _ context: Context, settings: Settings,
         alarms: inout AlarmEngine, events: inout EventBuffer
     ) {
         guard hasPendingDemand, !context.isSelfChecking else { return }
@@ -188,22 +193,22 @@ struct HeatingJob: Sendable {
         hasPendingDemand = false
         job &+= 1
         startedAt = context.now
-        trialsLeft = plan.heating.trials
-        recyclesLeft = plan.heating.recycles
+        trialsLeft = settings.heating.trials
+        recyclesLeft = settings.heating.recycles
         jobTarget = target
         failure = nil
         isStopping = false
         isEnding = false
         hasBurnt = false
         events.state(.heatingStarted(job: job))
-        alarms.find(.jobStarted, plan, value: Int32(bitPattern: job))
-        enterStep(0, .demand, context.now, plan, &events)
+        alarms.find(.jobStarted, value: Int32(bitPattern: job))
+        enterStep(0, .demand, context.now, settings, &events)
     }
 
     // MARK: Rules
 
     private mutating func observe(
-        _ signals: Signals, _ now: Instant, _ plan: ControlPlan
+        _ signals: SignalImage, _ now: Instant, _ settings: Settings
     ) {
         if signals.flame.isOn { sawFlame = true }
         control = signals.temperatures.control
@@ -215,7 +220,7 @@ struct HeatingJob: Sendable {
             }
         }
         let goal = min(
-            Int64(widening: reference) + Int64(widening: plan.heating.noRiseGain.rawValue),
+            Int64(widening: reference) + Int64(widening: settings.heating.noRiseGain.rawValue),
             Int64(widening: target))
         if Int64(widening: signals.temperatures.control) >= goal {
             reference = max(reference, signals.temperatures.control)
@@ -230,47 +235,43 @@ struct HeatingJob: Sendable {
 
     /// Guards from first to last, then `until`, then the time-out: what passes counts before what
     /// times out.
-    private func judge(
-        _ index: UInt8, _ signals: Signals, _ context: Context,
-        _ plan: ControlPlan
+    private mutating func judge(
+        _ index: UInt8, _ signals: SignalImage, _ context: Context,
+        _ settings: Settings
     ) -> (Action?, HeatingTransition.Cause) {
         let elapsed = context.now - enteredAt
-        let step = plan.sequence[index]
-        for position in 0..<Int(step.guards.count) {
-            let rule = step.guards[position]
-            if elapsed >= rule.after, holds(rule.condition, signals, context, plan) {
+        let place = Int(index)
+        for position in 0..<Int(sequence.steps[place].guards.count) {
+            let rule = sequence.steps[place].guards.slots[position]
+            if elapsed >= rule.after, holds(rule.condition, signals, context, settings) {
                 return (rule.action, .condition(rule.condition))
             }
         }
-        if elapsed >= step.minimum, holds(step.until, signals, context, plan),
-            mayPass(index, context.now, plan)
+        if elapsed >= sequence.steps[place].minimum,
+            holds(sequence.steps[place].until, signals, context, settings),
+            mayLeave(place, context.now)
         {
-            return (step.onPass, .condition(step.until))
+            return (sequence.steps[place].onPass, .condition(sequence.steps[place].until))
         }
-        if elapsed >= step.maximum { return (step.onTimeout, .timeout) }
+        if elapsed >= sequence.steps[place].maximum {
+            return (sequence.steps[place].onTimeout, .timeout)
+        }
         return (nil, .timeout)
     }
 
     /// A step that would lead from no heat into heat waits for the rest to be over.
-    private func mayPass(_ index: UInt8, _ now: Instant, _ plan: ControlPlan) -> Bool {
-        guard !isHeatOn, now - heatOffAt < Self.heatRest else { return true }
-        let target: UInt8
-        switch plan.sequence[index].onPass {
-        case .next: target = index + 1
-        case .go(let step): target = step
-        case .fail, .abandon, .fatal, .hold, .retryTrial, .recycle, .resume, .stop, .finish:
-            return true
-        }
-        guard target < plan.sequence.count else { return true }
-        switch plan.sequence[target].kind {
-        case .ignite, .stabilise, .heat: return false
+    private mutating func mayLeave(_ place: Int, _ now: Instant) -> Bool {
+        guard !isHeatOn, sequence.steps[place].onPass == .next, place + 1 < Int(sequence.count)
+        else { return true }
+        switch sequence.steps[place + 1].kind {
+        case .ignite, .stabilise, .heat: return now - heatOffAt >= Self.heatRest
         case .check, .actuate, .wait, .circulate, .purge, .close, .hold, .retry: return true
         }
     }
 
-    private func holds(
-        _ condition: Condition, _ signals: Signals, _ context: Context,
-        _ plan: ControlPlan
+    private mutating func holds(
+        _ condition: Condition, _ signals: SignalImage, _ context: Context,
+        _ settings: Settings
     ) -> Bool {
         switch condition {
         case .always: true
@@ -279,31 +280,31 @@ struct HeatingJob: Sendable {
         case .flameOn: signals.flame.isOn
         case .flameOff: signals.flame.isOff
         case .flameStale:
-            signals.flame.freshness.isStale(context.now, after: plan.heating.flameStale)
+            signals.flame.freshness.isStale(context.now, after: settings.heating.flameStale)
                 || signals.adoptedStep
         case .signalsStale: !signals.stale.isEmpty || signals.adoptedStep
         case .signalsInvalid: !signals.stale.isEmpty
-        case .signalsRegained: signals.isProven(plan.signals)
-        case .readyToStart: isReadyToStart(signals, context, plan)
-        case .flowPresent: !plan.signals.has(.flow) || signals.flow.highCount >= 2
-        case .flowAbsent: plan.signals.has(.flow) && signals.flow.highCount < 2
-        case .flowLow: plan.signals.has(.flow) && signals.flow.lowCount >= 3
+        case .signalsRegained: signals.isProven
+        case .readyToStart: isReadyToStart(signals, context, settings)
+        case .flowPresent: !signals.has(.flow) || signals.flow.highCount >= 2
+        case .flowAbsent: signals.has(.flow) && signals.flow.highCount < 2
+        case .flowLow: signals.has(.flow) && signals.flow.lowCount >= 3
         case .targetReached: targetCount >= 2
-        case .noRise: context.now - referenceAt >= plan.heating.noRiseWindow
-        case .postcirculated: context.now - heatOffAt >= plan.heating.postcirculate
+        case .noRise: context.now - referenceAt >= settings.heating.noRiseWindow
+        case .postcirculated: context.now - heatOffAt >= settings.heating.postcirculate
         case .burnerLockout: signals.burnerLockout.isOn
         case .burnerNotOn:
-            plan.signals.has(.burnerOn) && !signals.burnerOn.isOn
+            signals.has(.burnerOn) && !signals.burnerOn.isOn
                 && context.now - max(burnerOffSince, enteredAt) >= Milliseconds(60_000)
         }
     }
 
-    private func isReadyToStart(
-        _ signals: Signals, _ context: Context, _ plan: ControlPlan
+    private mutating func isReadyToStart(
+        _ signals: SignalImage, _ context: Context, _ settings: Settings
     ) -> Bool {
-        let isLevelGood = !plan.signals.has(.level) || signals.level.highCount >= 2
-        let isGasAbsent = !plan.signals.isSafety(.gas) || signals.gas.isOff
-        let isFlameAbsent = plan.profile != .gas || (!sawFlame && signals.flame.isOff)
+        let isLevelGood = !signals.has(.level) || signals.level.highCount >= 2
+        let isGasAbsent = !signals.isSafety(.gas) || signals.gas.isOff
+        let isFlameAbsent = settings.profile != .gas || (!sawFlame && signals.flame.isOff)
         return signals.stale.isEmpty && isLevelGood && isGasAbsent && isFlameAbsent
             && context.isPowerProven
     }
@@ -313,89 +314,89 @@ struct HeatingJob: Sendable {
 
 extension HeatingJob {
     private mutating func carryOut(
-        _ action: Action, _ cause: HeatingTransition.Cause, _ signals: inout Signals,
-        _ context: Context, plan: ControlPlan,
+        _ action: Action, _ cause: HeatingTransition.Cause, _ signals: SignalImage,
+        _ context: Context, settings: Settings,
         alarms: inout AlarmEngine, events: inout EventBuffer
     ) {
         let now = context.now
         switch action {
         case .next:
-            guard case .step(let index) = state, index + 1 < plan.sequence.count else {
-                finish(cause, now, plan, &alarms, &events)
+            guard case .step(let index) = state, index + 1 < sequence.count else {
+                finish(cause, now, settings, &alarms, &events)
                 return
             }
-            enterStep(index + 1, cause, now, plan, &events)
+            enterStep(index + 1, cause, now, settings, &events)
         case .go(let index):
-            enterStep(index, cause, now, plan, &events)
+            enterStep(index, cause, now, settings, &events)
         case .fail(let code):
             failure = code
-            alarms.find(code, plan, value: Int32(clamped: (now - enteredAt).rawValue))
-            leave(cause, now, plan, &alarms, &events)
+            alarms.find(code, value: Int32(clamped: (now - enteredAt).rawValue))
+            leave(cause, now, settings, &alarms, &events)
         case .abandon(let code):
             // No failure of the installation: nothing was switched but the power (§7.2, PRECHECK).
-            alarms.find(code, plan, value: Int32(clamped: signals.oldestSafety.rawValue))
+            alarms.find(code, value: Int32(clamped: signals.oldestSafety.rawValue))
             standDown(cause, now, .failed, &events)
         case .fatal(let code):
-            find(fatal: code, now, plan, signals, &alarms)
+            find(fatal: code, now, settings, signals, &alarms)
         case .hold(let code):
-            alarms.find(code, plan, value: Int32(clamped: signals.oldestSafety.rawValue))
-            signals.mark()
-            enter(kind: .hold, cause, now, plan, &events)
+            alarms.find(code, value: Int32(clamped: signals.oldestSafety.rawValue))
+            beganHold = true
+            enter(kind: .hold, cause, now, settings, &events)
         case .retryTrial(let warning, let fatal):
             guard trialsLeft > 0 else {
-                find(fatal: fatal, now, plan, signals, &alarms)
+                find(fatal: fatal, now, settings, signals, &alarms)
                 return
             }
-            alarms.find(warning, plan, value: Int32(trialsLeft))
-            enter(kind: .retry, cause, now, plan, &events)
+            alarms.find(warning, value: Int32(trialsLeft))
+            enter(kind: .retry, cause, now, settings, &events)
         case .recycle(let warning, let fatal):
             guard recyclesLeft > 0 else {
-                find(fatal: fatal, now, plan, signals, &alarms)
+                find(fatal: fatal, now, settings, signals, &alarms)
                 return
             }
             recyclesLeft -= 1
             trialsLeft = 1
-            alarms.find(warning, plan, value: Int32(recyclesLeft))
-            enter(kind: .retry, cause, now, plan, &events)
+            alarms.find(warning, value: Int32(recyclesLeft))
+            enter(kind: .retry, cause, now, settings, &events)
         case .resume:
             trialsLeft = 1
-            enter(kind: .retry, cause, now, plan, &events)
+            enter(kind: .retry, cause, now, settings, &events)
         case .stop:
             isStopping = true
-            leave(cause, now, plan, &alarms, &events)
+            leave(cause, now, settings, &alarms, &events)
         case .finish:
-            finish(cause, now, plan, &alarms, &events)
+            finish(cause, now, settings, &alarms, &events)
         }
     }
 
     private mutating func find(
-        fatal code: AlarmCode, _ now: Instant, _ plan: ControlPlan,
-        _ signals: Signals, _ alarms: inout AlarmEngine
+        fatal code: AlarmCode, _ now: Instant, _ settings: Settings,
+        _ signals: SignalImage, _ alarms: inout AlarmEngine
     ) {
         let value =
             code == .noTemperatureRise
             ? signals.temperatures.control - reference
             : Int32(clamped: (now - enteredAt).rawValue)
-        let limit = code == .noTemperatureRise ? plan.heating.noRiseGain.rawValue : 0
+        let limit = code == .noTemperatureRise ? settings.heating.noRiseGain.rawValue : 0
         alarms.find(code, value: value, limit: limit, as: .fatal)
     }
 
     /// The way out that the present step needs: through close if heat is on, through circulation if
     /// heat was on in this job or water is moving, else at once.
     private mutating func leave(
-        _ cause: HeatingTransition.Cause, _ now: Instant, _ plan: ControlPlan,
+        _ cause: HeatingTransition.Cause, _ now: Instant, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         guard case .step(let index) = state else { return }
         if isHeatOn {
             isEnding = true
-            enter(kind: .close, cause, now, plan, &events)
-        } else if plan.sequence[index].kind == .check || (failure != nil && !hasBurnt) {
+            enter(kind: .close, cause, now, settings, &events)
+        } else if sequence.steps[Int(index)].kind == .check || (failure != nil && !hasBurnt) {
             // Nothing was heated: a pump that moves no water need not run on (E208).
             standDown(cause, now, failure == nil ? .stopped : .failed, &events)
         } else {
             isEnding = true
-            enterStep(plan.sequence.count - 1, cause, now, plan, &events)
+            enterStep(sequence.count - 1, cause, now, settings, &events)
         }
     }
 
@@ -410,7 +411,7 @@ extension HeatingJob {
     }
 
     private mutating func finish(
-        _ cause: HeatingTransition.Cause, _ now: Instant, _ plan: ControlPlan,
+        _ cause: HeatingTransition.Cause, _ now: Instant, _ settings: Settings,
         _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         switchOff(now)
@@ -419,26 +420,26 @@ extension HeatingJob {
             failure != nil ? .failed : isStopping ? .stopped : .completed
         events.state(.heatingFinished(job: job, outcome))
         if failure == nil, !isStopping {
-            alarms.find(.jobFinished, plan, value: Int32(bitPattern: job))
+            alarms.find(.jobFinished, value: Int32(bitPattern: job))
         }
         enter(failure == nil ? .complete : .failed, cause, now, &events)
     }
 
     private mutating func enter(
         kind: StepKind, _ cause: HeatingTransition.Cause, _ now: Instant,
-        _ plan: ControlPlan, _ events: inout EventBuffer
+        _ settings: Settings, _ events: inout EventBuffer
     ) {
-        guard let index = plan.sequence.first(kind) else {
+        guard let index = sequence.first(kind) else {
             preconditionFailure("the validator lets no sequence through without this step")
         }
-        enterStep(index, cause, now, plan, &events)
+        enterStep(index, cause, now, settings, &events)
     }
 
     private mutating func enterStep(
         _ index: UInt8, _ cause: HeatingTransition.Cause, _ now: Instant,
-        _ plan: ControlPlan, _ events: inout EventBuffer
+        _ settings: Settings, _ events: inout EventBuffer
     ) {
-        let step = plan.sequence[index]
+        let step = sequence[index]
         let before = relays
         relays = relays.union(step.set).subtracting(step.clear)
         if step.kind == .ignite {

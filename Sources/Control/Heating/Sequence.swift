@@ -140,7 +140,7 @@ public struct Step: Hashable, Sendable {
 
 /// At most eight guards; a step that needs more is two steps.
 public struct GuardList: Hashable, Sendable {
-    private var slots: InlineArray<8, Guard>
+    var slots: InlineArray<8, Guard>
     public private(set) var count: UInt8 = 0
 
     public init() { slots = InlineArray(repeating: Guard(.never, .next)) }
@@ -169,7 +169,8 @@ public struct GuardList: Hashable, Sendable {
 public struct Sequence: Sendable {
     public static let capacity = 16
 
-    private var steps: InlineArray<16, Step>
+    /// Read in place by the job; a copy of a sequence is too long for a tick.
+    var steps: InlineArray<16, Step>
     public private(set) var count: UInt8 = 0
 
     public init() {

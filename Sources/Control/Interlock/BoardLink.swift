@@ -26,8 +26,8 @@ struct BoardLink: Sendable {
     private var expectsArmed = false
 
     /// Fills in what the board must be told for `relays` to be on and stay on.
-    mutating func prepare(_ outputs: inout Outputs, isLeased: Bool, plan: ControlPlan) {
-        let lease = UInt16(truncatingIfNeeded: plan.interlock.lease.rawValue)
+    mutating func prepare(_ outputs: inout Outputs, isLeased: Bool, settings: Settings) {
+        let lease = UInt16(truncatingIfNeeded: settings.interlock.lease.rawValue)
         outputs.configures = isAnswering && status.leaseMilliseconds != lease
         commanded = outputs.trips ? .none : outputs.relays
         guard isLeased, !outputs.trips else {
@@ -46,9 +46,9 @@ struct BoardLink: Sendable {
     /// Takes the answer of this tick.
     mutating func take(
         _ answer: BoardAnswer, outputs: Outputs, isPowerClosed: Bool, isTripped: Bool,
-        plan: ControlPlan, alarms: inout AlarmEngine, events: inout EventBuffer
+        alarms: inout AlarmEngine, events: inout EventBuffer
     ) {
-        noteFailure(answer, isPowerClosed, plan, &alarms)
+        noteFailure(answer, isPowerClosed, &alarms)
         if answer.writes == .done, let beat = outputs.heartbeat { number = beat }
         guard let now = answer.status else {
             isAnswering = false
@@ -59,16 +59,15 @@ struct BoardLink: Sendable {
         status = now
         number = now.lastHeartbeat
         if !isTripped {
-            judgeChange(from: before, isPowerClosed, plan, &alarms)
-            judgeReadBack(answer, plan, &alarms, &events)
+            judgeChange(from: before, isPowerClosed, &alarms)
+            judgeReadBack(answer, &alarms, &events)
         }
         bootCount = now.bootCount
         expectsArmed = now.isArmed && outputs.heartbeat != nil
     }
 
     private mutating func noteFailure(
-        _ answer: BoardAnswer, _ isPowerClosed: Bool, _ plan: ControlPlan,
-        _ alarms: inout AlarmEngine
+        _ answer: BoardAnswer, _ isPowerClosed: Bool, _ alarms: inout AlarmEngine
     ) {
         guard answer.failed else {
             failures = 0
@@ -83,8 +82,7 @@ struct BoardLink: Sendable {
 
     /// E402, E403, E406: the board restarted, let its lease run out or tripped by itself.
     private func judgeChange(
-        from before: BoardStatus, _ isPowerClosed: Bool, _ plan: ControlPlan,
-        _ alarms: inout AlarmEngine
+        from before: BoardStatus, _ isPowerClosed: Bool, _ alarms: inout AlarmEngine
     ) {
         if status.isTripped {
             let cause = Int32(status.tripCause.rawValue)
@@ -113,8 +111,7 @@ struct BoardLink: Sendable {
 
     /// E405. Only a tick whose write was answered can be judged.
     private mutating func judgeReadBack(
-        _ answer: BoardAnswer, _ plan: ControlPlan, _ alarms: inout AlarmEngine,
-        _ events: inout EventBuffer
+        _ answer: BoardAnswer, _ alarms: inout AlarmEngine, _ events: inout EventBuffer
     ) {
         guard status.actual != commanded, !wasWritten || answer.writes == .done else {
             mismatches = 0

@@ -77,22 +77,22 @@ struct SelfCheck: Sendable {
 
     /// Advances by one tick, after the board has answered.
     mutating func advance(
-        _ findings: Findings, plan: ControlPlan, events: inout EventBuffer
+        _ findings: Findings, settings: Settings, events: inout EventBuffer
     ) -> Failure? {
-        let failure = judge(findings, plan, &events)
+        let failure = judge(findings, settings, &events)
         if failure != nil { enter(.failed, findings.now, &events) }
         return failure
     }
 
     private mutating func judge(
-        _ findings: Findings, _ plan: ControlPlan, _ events: inout EventBuffer
+        _ findings: Findings, _ settings: Settings, _ events: inout EventBuffer
     ) -> Failure? {
         switch step {
         case .waiting, .done, .failed: return nil
         case .identity: return identity(findings, &events)
         case .outputs: return outputs(findings, &events)
         case .clock: return clock(findings, &events)
-        case .lease: return lease(findings, plan, &events)
+        case .lease: return lease(findings, settings, &events)
         case .permit: return permit(findings, &events)
         case .sensors:
             if findings.areSensorsProven {
@@ -165,7 +165,7 @@ struct SelfCheck: Sendable {
 
     /// Arms with nothing on, withholds the heartbeats, and sees the lease run out when it must.
     private mutating func lease(
-        _ findings: Findings, _ plan: ControlPlan, _ events: inout EventBuffer
+        _ findings: Findings, _ settings: Settings, _ events: inout EventBuffer
     ) -> Failure? {
         guard let status = findings.answer.status else { return nil }
         guard let lastBeatAt else {
@@ -178,11 +178,13 @@ struct SelfCheck: Sendable {
         }
         let elapsed = findings.now - lastBeatAt
         if status.hasExpired {
-            guard elapsed >= plan.interlock.lease else { return .selfCheck }
+            guard elapsed >= settings.interlock.lease else { return .selfCheck }
             edges = 0
             sawClosed = false
-            enter(plan.interlock.hasMonostable ? .permit : .sensors, findings.now, &events)
-        } else if !status.isLeaseRunning || elapsed >= plan.interlock.lease + Self.leaseSlack {
+            enter(settings.interlock.hasMonostable ? .permit : .sensors, findings.now, &events)
+        } else if !status.isLeaseRunning
+            || elapsed >= settings.interlock.lease + Self.leaseSlack
+        {
             // A lease that ended in another way than by running out has proved nothing.
             return .selfCheck
         }

@@ -21,18 +21,18 @@ struct FrameReceiver: Sendable {
     /// The alive counter is modular. A step of 1 up to half its range is an advance, and more than 1
     /// means lost frames; a step back is an old frame, or a node that lost count: it is refused once,
     /// and the next one that follows it is taken.
-    mutating func judge(_ frame: CANFrame, plan: FramePlan) -> Verdict {
-        guard frame.length >= plan.length else { return .tooShort }
-        if let byte = plan.checksumByte,
+    mutating func judge(_ frame: CANFrame, header: FramePlan.Header) -> Verdict {
+        guard frame.length >= header.length else { return .tooShort }
+        if let byte = header.checksumByte,
             frame.byte(Int(byte)) != frameChecksum(of: frame, checksumByte: byte)
         {
             return .badChecksum
         }
         // A message without an alive counter can be republished for ever by a dead node's gateway
         // (field failure 6), so none is accepted; Site refuses such a plan.
-        guard let counter = plan.aliveCounter else { return .repeated }
+        guard let counter = header.aliveCounter else { return .repeated }
         let number = counter.value(of: frame.payload)
-        let run = plan.bootCounter?.value(of: frame.payload) ?? 0
+        let run = header.bootCounter?.value(of: frame.payload) ?? 0
         defer {
             alive = number
             boot = run

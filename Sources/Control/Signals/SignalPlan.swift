@@ -11,7 +11,7 @@ public struct SignalPlan: Sendable {
     /// Read in place by the core; a copy of a plan is too long for a tick.
     var frames: InlineArray<8, FramePlan>
     public private(set) var frameCount = 0
-    private var present: UInt32 = 0
+    private(set) var present: UInt32 = 0
     /// Sent by the site file's rows, so a missing one holds or trips. Set by `Site`.
     public private(set) var safety: UInt32 = 0
 
@@ -100,4 +100,20 @@ public struct FieldPlan: Sendable {
     public var multiplexerValue: Int64 = 0
 
     public init() {}
+}
+
+extension FramePlan {
+    /// What tells whether a frame is new and whole, apart from what stands in it.
+    struct Header: Sendable {
+        let length: UInt8
+        let checksumByte: UInt8?
+        let aliveCounter: BitField?
+        let bootCounter: BitField?
+    }
+
+    var header: Header {
+        Header(
+            length: length, checksumByte: checksumByte, aliveCounter: aliveCounter,
+            bootCounter: bootCounter)
+    }
 }

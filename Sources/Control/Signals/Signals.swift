@@ -5,101 +5,71 @@ import Units
 ///
 /// Nothing that arrives here can make an old value fresh: a sample counts when its frame is whole,
 /// its alive counter advanced and its value can be true. Everything else only ages the signal.
-struct Signals: Sendable {
+struct Signals: ~Copyable {
     /// Silence of every message of the site after which the bus is called silent (chosen: fifteen
     /// frames of the reference node; the signals' own ages act much earlier).
     static let busSilence = Milliseconds(3_000)
 
-    private(set) var temperatures: Temperatures
-    private(set) var flow = ScalarSignal()
-    private(set) var level = ScalarSignal()
-    private(set) var ambientTemperature = ScalarSignal()
-    private(set) var ambientHumidity = ScalarSignal()
-    private(set) var flame = BinarySignal()
-    private(set) var gas = BinarySignal()
-    private(set) var gasReady = BinarySignal()
-    private(set) var burnerLockout = BinarySignal()
-    private(set) var burnerOn = BinarySignal()
+    /// Chosen: longer than the silence of a bus, which is then shown as its cause.
+    static let ambientLoss = Milliseconds(5_000)
+
+    private let plan: SignalPlan
+    /// The identifiers again, side by side: most frames of a busy bus are not ours.
+    private let ids: InlineArray<8, UInt32>
+    private(set) var image: SignalImage
+    private(set) var probes: Temperatures
     private(set) var counters = FrameCounters()
     private(set) var receivers: InlineArray<8, FrameReceiver>
     private(set) var lastFrameAt = Instant.never
-    private let hasGasReady: Bool
-
-    // Of this tick:
-    /// Safety signals whose age has reached the limit at which heat goes off, or whose node has
-    /// restarted and not yet proved itself.
-    private(set) var stale = SignalSet()
-    /// Any fitted signal that is too old to be shown as a value.
-    private(set) var lost = SignalSet()
-    /// Age of the oldest safety signal.
-    private(set) var oldestSafety = Milliseconds(0)
-    /// A sudden level was adopted as the new truth; heat pauses until it proves itself.
-    private(set) var adoptedStep = false
-    /// The boot count of a node that restarted in this tick.
-    private(set) var restartedBoot: UInt8?
 
     init(plan: SignalPlan) {
-        temperatures = Temperatures(count: plan.temperatureChannels)
+        self.plan = plan
+        var ids = InlineArray<8, UInt32>(repeating: 0)
+        for index in 0..<plan.frameCount { ids[index] = plan.frames[index].id }
+        self.ids = ids
+        probes = Temperatures(count: plan.temperatureChannels)
         receivers = InlineArray(repeating: FrameReceiver())
-        hasGasReady = plan.has(.gasReady)
+        image = SignalImage(
+            fitted: SignalSet(bits: plan.present), safety: SignalSet(bits: plan.safety))
     }
 
     /// Takes the frames of a tick and judges every signal's age.
     mutating func step(
-        _ inputs: borrowing Inputs, plan: ControlPlan, jobLimit: Int32
+        _ inputs: inout Inputs, settings: Settings, jobLimit: Int32
     ) {
-        adoptedStep = false
-        restartedBoot = nil
-        temperatures.beginTick()
+        image.adoptedStep = false
+        image.restartedBoot = nil
+        probes.beginTick()
         for index in 0..<inputs.frames.count {
-            take(inputs.frames[index], plan: plan, jobLimit: jobLimit)
+            take(inputs.frames[index], settings: settings, jobLimit: jobLimit)
         }
-        temperatures.vote(now: inputs.now, staleAfter: plan.heating.hold)
-        judgeAges(inputs.now, plan: plan)
+        probes.vote(now: inputs.now, staleAfter: settings.heating.hold)
+        judgeAges(inputs.now, settings: settings)
+        image.temperatures = probes.image
+        image.isTemperatureProven = probes.isProven
     }
 
     /// Begins a new count of good samples for every signal.
     mutating func mark() {
-        for index in 0..<temperatures.count { temperatures.channels[index].mark() }
-        flow.mark()
-        level.mark()
-        flame.mark()
-        gas.mark()
-        burnerLockout.mark()
-        burnerOn.mark()
-    }
-
-    /// Three good samples of each safety signal since the last `mark`.
-    func isProven(_ plan: SignalPlan) -> Bool {
-        if plan.isSafety(.temperature1) {
-            var proven = false
-            for index in 0..<temperatures.count
-            where index != temperatures.excluded
-                && temperatures.channels[index].freshness.isProven
-            {
-                proven = true
-            }
-            if !proven { return false }
-        }
-        if plan.isSafety(.flow), !flow.freshness.isProven { return false }
-        if plan.isSafety(.level), !level.freshness.isProven { return false }
-        if plan.isSafety(.flame), !flame.freshness.isProven { return false }
-        if plan.isSafety(.gas), !gas.freshness.isProven { return false }
-        if plan.isSafety(.burnerLockout), !burnerLockout.freshness.isProven { return false }
-        return stale.isEmpty
+        for index in 0..<probes.count { probes.channels[index].mark() }
+        image.flow.mark()
+        image.level.mark()
+        image.flame.mark()
+        image.gas.mark()
+        image.burnerLockout.mark()
+        image.burnerOn.mark()
     }
 
     private mutating func take(
-        _ received: ReceivedFrame, plan: ControlPlan, jobLimit: Int32
+        _ received: ReceivedFrame, settings: Settings, jobLimit: Int32
     ) {
-        for index in 0..<plan.signals.frameCount
-        where plan.signals.frames[index].id == received.frame.id {
+        for index in 0..<plan.frameCount where ids[index] == received.frame.id {
             let verdict = receivers[index].judge(
-                received.frame, plan: plan.signals.frames[index])
+                received.frame, header: plan.frames[index].header)
             switch verdict {
             case .restarted:
-                restart(index, plan: plan.signals)
-                restartedBoot = UInt8(truncatingIfNeeded: receivers[index].boot)
+                restart(index)
+                image.restartedBoot = UInt8(truncatingIfNeeded: receivers[index].boot)
             case .accepted: break
             case .tooShort: counters.tooShort &+= 1
             case .badChecksum: counters.badChecksum &+= 1
@@ -110,23 +80,23 @@ struct Signals: Sendable {
             counters.accepted &+= 1
             counters.missed &+= UInt64(bitPattern: receivers[index].missed)
             lastFrameAt = received.arrival
-            decode(received, index, plan: plan, jobLimit: jobLimit)
+            decode(received, index, settings: settings, jobLimit: jobLimit)
             return
         }
         counters.foreign &+= 1
     }
 
     private mutating func decode(
-        _ received: ReceivedFrame, _ index: Int, plan: ControlPlan, jobLimit: Int32
+        _ received: ReceivedFrame, _ index: Int, settings: Settings, jobLimit: Int32
     ) {
         let payload = received.frame.payload
-        for field in 0..<plan.signals.frames[index].fieldCount {
+        for field in 0..<plan.frames[index].fieldCount {
             guard
-                let value = plan.signals.frames[index].fields[field].value(of: payload)
+                let value = plan.frames[index].fields[field].value(of: payload)
             else { continue }
             sample(
-                plan.signals.frames[index].fields[field].signal, value, at: received.arrival,
-                parameters: plan.heating, jobLimit: jobLimit)
+                plan.frames[index].fields[field].signal, value, at: received.arrival,
+                parameters: settings.heating, jobLimit: jobLimit)
         }
     }
 
@@ -141,33 +111,33 @@ struct Signals: Sendable {
         case .temperature3: sampleTemperature(2, value, arrival, parameters, jobLimit)
         case .flow:
             // 200 L/min is far above any pump of this class; more is a broken meter.
-            flow.take(
+            image.flow.take(
                 value, at: arrival, isLow: value < parameters.minFlow.rawValue, lowest: 0,
                 highest: 200_000, gapMaximum: parameters.hold)
         case .level:
-            level.take(
+            image.level.take(
                 value, at: arrival, isLow: value <= parameters.levelMin.rawValue, lowest: 0,
                 highest: 1_000, gapMaximum: parameters.hold)
         case .ambientTemperature:
-            ambientTemperature.take(
+            image.ambientTemperature.take(
                 value, at: arrival, isLow: false, lowest: -60_000, highest: 100_000,
                 gapMaximum: parameters.hold)
         case .ambientHumidity:
-            ambientHumidity.take(
+            image.ambientHumidity.take(
                 value, at: arrival, isLow: false, lowest: 0, highest: 1_000,
                 gapMaximum: parameters.hold)
-        case .flame: flame.take(value != 0, at: arrival, gapMaximum: gap)
+        case .flame: image.flame.take(value != 0, at: arrival, gapMaximum: gap)
         case .gas:
             // A heated gas sensor says nothing until it is warm (§4).
-            if !hasGasReady || gasReady.latest {
-                gas.take(value != 0, at: arrival, gapMaximum: gap)
+            if !image.has(.gasReady) || image.gasReady.latest {
+                image.gas.take(value != 0, at: arrival, gapMaximum: gap)
             }
-        case .gasReady: gasReady.take(value != 0, at: arrival, gapMaximum: gap)
-        case .burnerLockout: burnerLockout.take(value != 0, at: arrival, gapMaximum: gap)
-        case .burnerOn: burnerOn.take(value != 0, at: arrival, gapMaximum: gap)
-        case .probe1Ratio: temperatures.channels[0].takeRatio(value)
-        case .probe2Ratio: temperatures.channels[1].takeRatio(value)
-        case .probe3Ratio: temperatures.channels[2].takeRatio(value)
+        case .gasReady: image.gasReady.take(value != 0, at: arrival, gapMaximum: gap)
+        case .burnerLockout: image.burnerLockout.take(value != 0, at: arrival, gapMaximum: gap)
+        case .burnerOn: image.burnerOn.take(value != 0, at: arrival, gapMaximum: gap)
+        case .probe1Ratio: probes.channels[0].takeRatio(value)
+        case .probe2Ratio: probes.channels[1].takeRatio(value)
+        case .probe3Ratio: probes.channels[2].takeRatio(value)
         }
     }
 
@@ -175,77 +145,127 @@ struct Signals: Sendable {
         _ index: Int, _ value: Int32, _ arrival: Instant,
         _ parameters: HeatingParameters, _ jobLimit: Int32
     ) {
-        let outcome = temperatures.channels[index].take(
+        let outcome = probes.channels[index].take(
             value, at: arrival, siteLimit: parameters.siteLimit.rawValue, jobLimit: jobLimit)
         switch outcome {
-        case .used: temperatures.noteSample()
+        case .used: probes.noteSample()
         case .adopted:
-            temperatures.noteSample()
-            adoptedStep = true
+            probes.noteSample()
+            image.adoptedStep = true
         case .rejected: break
         }
     }
 
     /// The node started anew: every signal of this message must prove itself again.
-    private mutating func restart(_ index: Int, plan: SignalPlan) {
+    private mutating func restart(_ index: Int) {
         for field in 0..<plan.frames[index].fieldCount {
             switch plan.frames[index].fields[field].signal {
-            case .temperature1: temperatures.channels[0].restart()
-            case .temperature2: temperatures.channels[1].restart()
-            case .temperature3: temperatures.channels[2].restart()
-            case .flow: flow.restart()
-            case .level: level.restart()
-            case .ambientTemperature: ambientTemperature.restart()
-            case .ambientHumidity: ambientHumidity.restart()
-            case .flame: flame.restart()
-            case .gas: gas.restart()
-            case .gasReady: gasReady.restart()
-            case .burnerLockout: burnerLockout.restart()
-            case .burnerOn: burnerOn.restart()
+            case .temperature1: probes.channels[0].restart()
+            case .temperature2: probes.channels[1].restart()
+            case .temperature3: probes.channels[2].restart()
+            case .flow: image.flow.restart()
+            case .level: image.level.restart()
+            case .ambientTemperature: image.ambientTemperature.restart()
+            case .ambientHumidity: image.ambientHumidity.restart()
+            case .flame: image.flame.restart()
+            case .gas: image.gas.restart()
+            case .gasReady: image.gasReady.restart()
+            case .burnerLockout: image.burnerLockout.restart()
+            case .burnerOn: image.burnerOn.restart()
             case .probe1Ratio, .probe2Ratio, .probe3Ratio: break
             }
         }
     }
 
-    private mutating func judgeAges(_ now: Instant, plan: ControlPlan) {
-        stale = SignalSet()
-        lost = SignalSet()
-        oldestSafety = .zero
-        let hold = plan.heating.hold
-        for index in 0..<temperatures.count
-        where temperatures.channels[index].freshness.isStale(now, after: hold) {
-            lost.insert(row: UInt8(index))
+    private mutating func judgeAges(_ now: Instant, settings: Settings) {
+        image.stale = SignalSet()
+        image.lost = SignalSet()
+        image.oldestSafety = .zero
+        let hold = settings.heating.hold
+        for index in 0..<probes.count
+        where probes.channels[index].freshness.isStale(now, after: hold) {
+            image.lost.insert(row: UInt8(index))
         }
-        if plan.signals.isSafety(.temperature1) {
-            oldestSafety = temperatures.age
-            if !temperatures.isValid { stale.insert(.temperature1) }
+        if image.isSafety(.temperature1) {
+            image.oldestSafety = probes.image.age
+            if !probes.image.isValid { image.stale.insert(.temperature1) }
         }
-        judge(.flow, flow.freshness, now, hold, plan.signals)
-        judge(.level, level.freshness, now, hold, plan.signals)
-        judge(.gas, gas.freshness, now, hold, plan.signals)
-        judge(.flame, flame.freshness, now, plan.heating.flameStale, plan.signals)
-        judge(.burnerLockout, burnerLockout.freshness, now, hold, plan.signals)
-        judge(.burnerOn, burnerOn.freshness, now, hold, plan.signals)
-        judge(.ambientTemperature, ambientTemperature.freshness, now, hold, plan.signals)
-        judge(.ambientHumidity, ambientHumidity.freshness, now, hold, plan.signals)
+        judge(.flow, image.flow.freshness, now, hold)
+        judge(.level, image.level.freshness, now, hold)
+        judge(.gas, image.gas.freshness, now, hold)
+        judge(.flame, image.flame.freshness, now, settings.heating.flameStale)
+        judge(.burnerLockout, image.burnerLockout.freshness, now, hold)
+        judge(.burnerOn, image.burnerOn.freshness, now, hold)
+        judge(.ambientTemperature, image.ambientTemperature.freshness, now, hold)
+        judge(.ambientHumidity, image.ambientHumidity.freshness, now, hold)
     }
 
     private mutating func judge(
-        _ signal: SignalID, _ freshness: Freshness, _ now: Instant, _ limit: Milliseconds,
-        _ plan: SignalPlan
+        _ signal: SignalID, _ freshness: Freshness, _ now: Instant, _ limit: Milliseconds
     ) {
         let isStale = freshness.isStale(now, after: limit)
-        if plan.isSafety(signal) {
-            oldestSafety = max(oldestSafety, freshness.age(now))
-            if isStale { stale.insert(signal) }
+        if image.isSafety(signal) {
+            image.oldestSafety = max(image.oldestSafety, freshness.age(now))
+            if isStale { image.stale.insert(signal) }
         }
-        if isStale, plan.has(signal) { lost.insert(signal) }
+        if isStale, image.has(signal) { image.lost.insert(signal) }
+    }
+}
+
+/// What the rules see of the signals in one tick: a value, so that no rule can change a signal.
+struct SignalImage: Sendable {
+    let fitted: SignalSet
+    let safety: SignalSet
+    var temperatures = TemperatureImage()
+    var flow = ScalarSignal()
+    var level = ScalarSignal()
+    var ambientTemperature = ScalarSignal()
+    var ambientHumidity = ScalarSignal()
+    var flame = BinarySignal()
+    var gas = BinarySignal()
+    var gasReady = BinarySignal()
+    var burnerLockout = BinarySignal()
+    var burnerOn = BinarySignal()
+    /// Safety signals whose age has reached the limit at which heat goes off, or whose node has
+    /// restarted and not yet proved itself.
+    var stale = SignalSet()
+    /// Any fitted signal that is too old to be shown as a value.
+    var lost = SignalSet()
+    /// Age of the oldest safety signal.
+    var oldestSafety = Milliseconds(0)
+    /// A sudden level was adopted as the new truth; heat pauses until it proves itself.
+    var adoptedStep = false
+    /// The boot count of a node that restarted in this tick.
+    var restartedBoot: UInt8?
+    var isTemperatureProven = false
+
+    init(fitted: SignalSet, safety: SignalSet) {
+        self.fitted = fitted
+        self.safety = safety
+    }
+
+    /// Whether the site has such a sensor.
+    func has(_ signal: SignalID) -> Bool { fitted.contains(signal) }
+    /// Whether heating depends on it.
+    func isSafety(_ signal: SignalID) -> Bool { safety.contains(signal) }
+
+    /// Three good samples of each safety signal since the last `mark`, and none stale.
+    var isProven: Bool {
+        if isSafety(.temperature1), !isTemperatureProven { return false }
+        if isSafety(.flow), !flow.freshness.isProven { return false }
+        if isSafety(.level), !level.freshness.isProven { return false }
+        if isSafety(.flame), !flame.freshness.isProven { return false }
+        if isSafety(.gas), !gas.freshness.isProven { return false }
+        if isSafety(.burnerLockout), !burnerLockout.freshness.isProven { return false }
+        return stale.isEmpty
     }
 }
 
 /// A set of signals, one bit each.
 struct SignalSet: Hashable, Sendable {
-    private(set) var bits: UInt32 = 0
+    private(set) var bits: UInt32
+
+    init(bits: UInt32 = 0) { self.bits = bits }
 
     var isEmpty: Bool { bits == 0 }
     mutating func insert(_ signal: SignalID) { insert(row: signal.rawValue) }

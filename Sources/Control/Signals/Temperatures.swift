@@ -5,7 +5,7 @@ import Units
 ///
 /// Steering takes the median or the higher value; trips are votes of each channel, because a median
 /// hides the one probe that is right (§4, "Voting").
-struct Temperatures: Sendable {
+struct Temperatures: ~Copyable {
     /// Probes further apart than this are not both right (§5).
     static let spreadMaximum: Int32 = 5_000
     /// How long they must be apart before it counts, and how long a probe that was left out must
@@ -16,26 +16,9 @@ struct Temperatures: Sendable {
     /// How many probes the site has, 0 to 3.
     private(set) var count: Int
     var channels: InlineArray<3, TemperatureChannel>
-    /// Voted value of the last tick that had a valid channel.
-    private(set) var control: Int32 = 0
-    /// Whether a channel is valid now.
-    private(set) var isValid = false
-    /// A good sample came in this tick.
-    private(set) var isNew = false
-    /// Age of the freshest channel that is not left out.
-    private(set) var age = Milliseconds(0)
+    private(set) var image = TemperatureImage()
     /// The probe that is left out because it stands apart from the two others.
     private(set) var excluded: Int?
-    /// Two probes disagree and there is no third to decide.
-    private(set) var disagrees = false
-    /// A configured probe is not valid, or left out, while others are.
-    private(set) var isIncomplete = false
-    private(set) var isOverSite = false
-    private(set) var isOverJob = false
-    /// The highest sample behind a vote: what the record shows.
-    private(set) var hottest: Int32 = 0
-    /// How far the probes that are compared are apart.
-    private(set) var spread: Int32 = 0
     private var spreadSince: Instant?
     private var agreesSince: Instant?
     private var hasSample = false
@@ -46,7 +29,7 @@ struct Temperatures: Sendable {
     }
 
     mutating func beginTick() {
-        isNew = false
+        image.isNew = false
         hasSample = false
     }
 
@@ -67,28 +50,35 @@ struct Temperatures: Sendable {
                 freshest = channelAge.rawValue
             }
         }
-        age = Milliseconds(freshest)
+        image.age = Milliseconds(freshest)
         disagree(valid, now)
         choose(valid)
         trip(valid)
-        isNew = hasSample && isValid
+        image.isNew = hasSample && image.isValid
+    }
+
+    /// Three good samples since the last mark, from a probe that is not left out.
+    var isProven: Bool {
+        for index in 0..<count
+        where index != excluded && channels[index].freshness.isProven { return true }
+        return false
     }
 
     private mutating func choose(_ valid: UInt8) {
         let usable = excluded.map { valid & ~(1 << UInt8($0)) } ?? valid
         let all: UInt8 = (1 << UInt8(count)) - 1
-        isValid = usable != 0
-        isIncomplete = count > 1 && isValid && usable != all
-        guard isValid else { return }
+        image.isValid = usable != 0
+        image.isIncomplete = count > 1 && image.isValid && usable != all
+        guard image.isValid else { return }
         if usable == 0b111 {
-            control = median(channels[0].value, channels[1].value, channels[2].value)
+            image.control = median(channels[0].value, channels[1].value, channels[2].value)
             return
         }
         var highest = Int32.min
         for index in 0..<count where usable & (1 << UInt8(index)) != 0 {
             highest = max(highest, channels[index].value)
         }
-        control = highest
+        image.control = highest
     }
 
     private mutating func disagree(_ valid: UInt8, _ now: Instant) {
@@ -101,20 +91,20 @@ struct Temperatures: Sendable {
             highest = max(highest, channels[index].value)
             compared += 1
         }
-        spread = compared > 1 ? highest - lowest : 0
-        guard spread > Self.spreadMaximum else {
+        guard compared > 1, highest - lowest > Self.spreadMaximum else {
             spreadSince = nil
-            disagrees = false
+            image.disagrees = false
             return
         }
         let since = spreadSince ?? now
         spreadSince = since
+        image.spread = highest - lowest
         guard now - since >= Self.spreadDelay else { return }
         if compared == 3 {
             excluded = outlier()
             spreadSince = nil
         } else {
-            disagrees = true
+            image.disagrees = true
         }
     }
 
@@ -158,22 +148,44 @@ struct Temperatures: Sendable {
         // Votes of channels that are not to be trusted and do not vote themselves.
         var sitePresumed = 0
         var jobPresumed = 0
-        hottest = control
+        image.hottest = image.control
         for index in 0..<count {
             let overSite = channels[index].siteCount >= Self.votesNeeded
             let overJob = channels[index].jobCount >= Self.votesNeeded
             if overSite { siteVotes += 1 }
             if overJob { jobVotes += 1 }
-            if overSite || overJob { hottest = max(hottest, channels[index].latest) }
+            if overSite || overJob { image.hottest = max(image.hottest, channels[index].latest) }
             if valid & (1 << UInt8(index)) == 0 || index == excluded {
                 if !overSite { sitePresumed += 1 }
                 if !overJob { jobPresumed += 1 }
             }
         }
         let needed = count == 3 ? 2 : 1
-        isOverSite = siteVotes > 0 && siteVotes + sitePresumed >= needed
-        isOverJob = jobVotes > 0 && jobVotes + jobPresumed >= needed
+        image.isOverSite = siteVotes > 0 && siteVotes + sitePresumed >= needed
+        image.isOverJob = jobVotes > 0 && jobVotes + jobPresumed >= needed
     }
+}
+
+/// What the vote of one tick came to.
+struct TemperatureImage: Sendable {
+    /// Voted value of the last tick that had a valid channel, in m°C.
+    var control: Int32 = 0
+    /// Whether a channel is valid now.
+    var isValid = false
+    /// A good sample came in this tick.
+    var isNew = false
+    /// Age of the freshest channel that is not left out.
+    var age = Milliseconds(0)
+    /// Two probes disagree and there is no third to decide.
+    var disagrees = false
+    /// How far apart the probes were when they last disagreed.
+    var spread: Int32 = 0
+    /// A configured probe is not valid, or left out, while others are.
+    var isIncomplete = false
+    var isOverSite = false
+    var isOverJob = false
+    /// The highest sample behind a vote: what the record shows.
+    var hottest: Int32 = 0
 }
 
 private func median(_ a: Int32, _ b: Int32, _ c: Int32) -> Int32 {

@@ -8,6 +8,9 @@ struct QueueMark: Equatable {
     var epoch: Identifier128
     /// By lane: every number up to here may have been used.
     var reservedTo: [Int64]
+    /// No run is using numbers. A database that says so while the mark does not has lost what came
+    /// after its farewell: the log was damaged, or the file is a copy from before.
+    var isClosed: Bool
 
     /// The mark that is there; nil if there is none, or none that can be read. A mark that is lost
     /// weakens the check and costs nothing else, so it is made anew.
@@ -21,26 +24,30 @@ struct QueueMark: Equatable {
         try StateFile(Self.name, in: directory).replace(with: Array(text.utf8))
     }
 
-    /// "busbar queue mark 1 <epoch> <alarm> <event> <telemetry> <check>", one line.
+    /// "busbar queue mark 1 <epoch> <alarm> <event> <telemetry> open|closed <check>", one line.
     private var text: String {
-        let fields = ([epoch.text] + reservedTo.map(String.init)).joined(separator: " ")
+        let words = [epoch.text] + reservedTo.map(String.init) + [isClosed ? "closed" : "open"]
+        let fields = words.joined(separator: " ")
         return "busbar queue mark 1 \(fields) \(Self.check(fields))\n"
     }
 
     private init?(text: String) {
         let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-        guard words.count == 9, words[0..<4] == ["busbar", "queue", "mark", "1"],
+        guard words.count == 10, words[0..<4] == ["busbar", "queue", "mark", "1"],
             let epoch = Identifier128(text: String(words[4])),
-            String(words[8]) == Self.check(words[4..<8].joined(separator: " "))
+            words[8] == "open" || words[8] == "closed",
+            String(words[9]) == Self.check(words[4..<9].joined(separator: " "))
         else { return nil }
+        isClosed = words[8] == "closed"
         self.epoch = epoch
         reservedTo = words[5..<8].compactMap { Int64($0) }
         guard reservedTo.count == Lane.allCases.count else { return nil }
     }
 
-    init(epoch: Identifier128, reservedTo: [Int64]) {
+    init(epoch: Identifier128, reservedTo: [Int64], isClosed: Bool) {
         self.epoch = epoch
         self.reservedTo = reservedTo
+        self.isClosed = isClosed
     }
 
     /// FNV-1a, 64 bits: against damage by chance, not against intent.

@@ -8,9 +8,9 @@ final class DirectoryLock {
         let path = directory + "/journal.lock"
         file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard file >= 0 else { throw systemError("open", path: path) }
+        // From here on `deinit` closes the file, also when this throws.
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
-            close(file)
             throw JournalError(
                 origin: .system, code: code, extendedCode: code,
                 message: "another process keeps the journal here; stop it first",
@@ -18,7 +18,13 @@ final class DirectoryLock {
         }
     }
 
-    deinit { close(file) }
+    deinit {
+        guard file >= 0 else { return }
+        // Unlocked by name: a child that is between fork and exec still has the open file. Where
+        // the lock was never had, this does nothing.
+        flock(file, LOCK_UN)
+        close(file)
+    }
 }
 
 /// The directory that the journal lives in, and the names in it.

@@ -1,0 +1,159 @@
+public import Control
+public import Events
+public import JSON
+public import Units
+public import Wire
+
+/// The device behind the server, as the API thread may touch it. `busbard` implements it over its
+/// rings and its journal, tests over plain memory.
+///
+/// Nothing here may wait for the control thread. Journal queries may take as long as the card does.
+public protocol DeviceBackend: AnyObject {
+    var description: DeviceDescription { get }
+    /// The monotonic clock of the control loop.
+    func now() -> Instant
+
+    /// Asks for the state at the end of the tick that runs. `takeSnapshot` has it some time later.
+    func requestSnapshot()
+    func takeSnapshot() -> Snapshot?
+
+    /// Passes a command on. Its result comes out of `takeResult` with the same ticket.
+    /// - Returns: false if too many wait already.
+    func submit(_ request: RequestedCommand, ticket: UInt32) -> Bool
+    func takeResult() -> (ticket: UInt32, result: CommandResult)?
+
+    /// Somebody whom the site file does not list has knocked (E801).
+    func noteRefusedPeer(_ peer: Peer)
+    /// A write was answered: who asked for what, and what came of it.
+    func noteCommand(_ audit: CommandAudit)
+
+    /// What is wrong with the shell itself, for `status`.
+    var shell: ShellReport { get }
+
+    /// Events, oldest first, as their JSON on the wire.
+    func events(_ query: EventQuery) throws(RPCError) -> EventPage
+    /// Heating cycles, newest first.
+    func transactions(limit: Int) throws(RPCError) -> [JSONValue]
+    /// The ten seconds before the latest lockout, as `preTripDocument` wrote them; null if there was
+    /// none. Kept on disk, so that a restart does not take the story away.
+    func preTrip() throws(RPCError) -> JSONValue
+    /// Plays the world of a simulated board. `notSimulated` on any other.
+    func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue
+}
+
+/// What does not change while the daemon runs.
+public struct DeviceDescription: Sendable {
+    /// The site's name.
+    public var site: String
+    /// "simulated", or the kind of relay board.
+    public var board: String
+    public var version: String
+    public var processID: Int32
+    public var startedAt: Instant
+    public var plan: ControlPlan
+    /// Has the names of the site's steps.
+    public var encoder: EventEncoder
+    /// Advice that the site words in its own way; for all other alarms the table's holds.
+    public var alarmTexts: [AlarmCode: String]
+
+    public init(
+        site: String, board: String, version: String, processID: Int32, startedAt: Instant,
+        plan: ControlPlan, encoder: EventEncoder, alarmTexts: [AlarmCode: String] = [:]
+    ) {
+        self.site = site
+        self.board = board
+        self.version = version
+        self.processID = processID
+        self.startedAt = startedAt
+        self.plan = plan
+        self.encoder = encoder
+        self.alarmTexts = alarmTexts
+    }
+
+    func advice(_ code: AlarmCode) -> String {
+        alarmTexts[code] ?? String(describing: alarmDefinition(code).advice)
+    }
+}
+
+/// What the controller did with a command.
+public enum CommandResult: Hashable, Sendable {
+    case done
+    /// Taken without a fact that says so; the state tells whether it is as was asked.
+    case unchanged
+    case refusedHeat(HeatingRefusal)
+    case refusedReset(ResetRefusal)
+    case outOfRange
+}
+
+public struct ShellReport: Hashable, Sendable {
+    public var conditions = ShellConditions()
+    /// Events that never reached the journal, since the start.
+    public var eventsLost: UInt64 = 0
+    /// Deadlines of the loop without a tick, since the start.
+    public var ticksMissed: UInt64 = 0
+
+    public init() {}
+}
+
+/// For the record: every write, also those that were refused.
+public struct CommandAudit: Hashable, Sendable {
+    public var method: Method
+    public var userID: UInt32
+    public var role: Role
+    /// The parameters as they came.
+    public var parameters: JSONObject
+    /// nil if it was done.
+    public var refusal: RPCError?
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(method)
+        hasher.combine(userID)
+    }
+}
+
+public struct EventQuery: Hashable, Sendable {
+    /// Only events after this place in the record, the oldest of them first. Nil: the newest
+    /// `limit` that match, still oldest first.
+    public var after: EventPlace?
+    /// Wall clock, milliseconds since 1970-01-01 UTC.
+    public var sinceUnixMilliseconds: Int64?
+    /// Only the alarm lane.
+    public var alarmsOnly: Bool
+    /// Only this alarm's.
+    public var alarm: AlarmCode?
+    /// At most `Limits.rows`.
+    public var limit: Int
+
+    public init(
+        after: EventPlace? = nil, sinceUnixMilliseconds: Int64? = nil, alarmsOnly: Bool = false,
+        alarm: AlarmCode? = nil, limit: Int = 100
+    ) {
+        self.after = after
+        self.sinceUnixMilliseconds = sinceUnixMilliseconds
+        self.alarmsOnly = alarmsOnly
+        self.alarm = alarm
+        self.limit = limit
+    }
+}
+
+/// How far somebody has read: the last number of each lane.
+public struct EventPlace: Hashable, Sendable {
+    public var alarm: Int64
+    public var event: Int64
+
+    public init(alarm: Int64 = 0, event: Int64 = 0) {
+        self.alarm = alarm
+        self.event = event
+    }
+}
+
+public struct EventPage: Sendable {
+    public var events: [JSONValue]
+    /// Where this page ends: the `after` of the next query.
+    public var last: EventPlace
+
+    public init(events: [JSONValue], last: EventPlace) {
+        self.events = events
+        self.last = last
+    }
+}

@@ -1,0 +1,27 @@
+public import Units
+
+/// What a client may ask of the server. All chosen, generous for people and small for the device.
+public enum Limits {
+    /// Open connections in all. A device has one or two people at it.
+    public static let connections = 64
+    /// Of one user, so that nobody can lock the others out.
+    public static let connectionsOfOneUser = 32
+    /// The longest request is a few hundred bytes.
+    public static let lineBytes = 64 * 1_024
+    /// Lines that are no request, after which the connection is closed.
+    public static let badLines = 3
+    /// Output that a client has not read. An answer has 64 KiB at most but for long lists.
+    public static let unreadBytes = 1 << 20
+    /// How long a client may leave output unread.
+    public static let unreadTime = Milliseconds(10_000)
+    /// How long half a line may wait for its other half.
+    public static let halfLineTime = Milliseconds(10_000)
+    /// How long a connection may say nothing, unless it watches.
+    public static let idleTime = Milliseconds(300_000)
+    /// How long the control loop has to take a command: 20 ticks of 100 ms.
+    public static let commandTime = Milliseconds(2_000)
+    /// Rows in one answer.
+    public static let rows = 1_000
+    /// Refused users that are remembered, so that each raises its alarm once.
+    public static let refusedUsers = 256
+}

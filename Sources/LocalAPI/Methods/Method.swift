@@ -1,0 +1,63 @@
+/// Everything that can be asked at the local socket. To add one, add a case: the table, the
+/// dispatcher and the test of the role matrix ask for the rest.
+public enum Method: String, Sendable, CaseIterable {
+    case version
+    case status
+    case watch
+    case why
+    case alarmsList = "alarms.list"
+    case alarmsHistory = "alarms.history"
+    case alarmsAcknowledge = "alarms.ack"
+    case alarmsShelve = "alarms.shelve"
+    case alarmsUnshelve = "alarms.unshelve"
+    case heatingStatus = "heating.status"
+    case heatingStart = "heating.start"
+    case heatingStop = "heating.stop"
+    case heatingSetTarget = "heating.setTarget"
+    case eventsList = "events.list"
+    case eventsTail = "events.tail"
+    case transactionsList = "transactions.list"
+    case reset
+    case simulationApply = "sim.apply"
+
+    /// THE table of who may do what. Nothing else in the server asks for a role.
+    public var minimumRole: Role {
+        switch self {
+        case .version, .status, .watch, .why: .viewer
+        case .alarmsList, .alarmsHistory, .heatingStatus: .viewer
+        case .eventsList, .eventsTail, .transactionsList: .viewer
+        case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve: .technician
+        case .heatingStart, .heatingStop, .heatingSetTarget: .technician
+        // The attempt is always refused and recorded (E701). A viewer may not even cause that.
+        case .reset: .technician
+        // Exists on a simulated board only, where nothing is at stake but a shared demonstration.
+        case .simulationApply: .technician
+        }
+    }
+
+    /// What the method answers with.
+    enum Answer {
+        /// At once, from what the server knows.
+        case immediate
+        /// With the state at the end of the tick that runs.
+        case state
+        /// After the controller has taken a command.
+        case command
+        /// With one line now and more lines later.
+        case stream
+        /// From the journal.
+        case record
+    }
+
+    var answer: Answer {
+        switch self {
+        case .version, .simulationApply: .immediate
+        case .status, .why, .alarmsList, .heatingStatus: .state
+        case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve, .heatingStart, .heatingStop,
+            .heatingSetTarget, .reset:
+            .command
+        case .watch, .eventsTail: .stream
+        case .alarmsHistory, .eventsList, .transactionsList: .record
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Control
+import Events
+import JSON
+import Units
+import Wire
+
+/// The parameters of one call, read strictly: what the method does not know is refused by name.
+struct Parameters {
+    private let members: JSONObject
+    private let method: Method
+
+    /// - Throws: `invalidParameters` if there is a member that is not in `known`.
+    init(_ request: RPCRequest, of method: Method, known: [String]) throws(RPCError) {
+        for member in request.parameters where !known.contains(member.key) {
+            throw RPCError(
+                .invalidParameters,
+                "\(method.rawValue) knows no parameter \"\(member.key)\": "
+                    + (known.isEmpty
+                        ? "it takes none" : "it takes \(known.joined(separator: ", "))"))
+        }
+        members = request.parameters
+        self.method = method
+    }
+
+    func string(_ key: String) throws(RPCError) -> String {
+        guard let text = try optionalString(key), !text.isEmpty else {
+            throw wrong(key, "a text that is not empty")
+        }
+        return text
+    }
+
+    func optionalString(_ key: String) throws(RPCError) -> String? {
+        guard let value = members[key] else { return nil }
+        // 200 bytes: chosen; a reason is one sentence.
+        guard let text = value.string, text.utf8.count <= 200 else {
+            throw wrong(key, "a text of at most 200 bytes")
+        }
+        return text
+    }
+
+    func integer(_ key: String, in range: ClosedRange<Int64>) throws(RPCError) -> Int64 {
+        guard let number = try optionalInteger(key, in: range) else {
+            throw wrong(key, "an integer from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func optionalInteger(_ key: String, in range: ClosedRange<Int64>) throws(RPCError) -> Int64? {
+        guard let value = members[key] else { return nil }
+        guard let number = value.int, range.contains(number) else {
+            throw wrong(key, "an integer from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func alarm(_ key: String) throws(RPCError) -> AlarmCode {
+        guard let code = try optionalAlarm(key) else { throw wrong(key, "an alarm code") }
+        return code
+    }
+
+    func optionalAlarm(_ key: String) throws(RPCError) -> AlarmCode? {
+        guard let name = try optionalString(key) else { return nil }
+        guard let code = AlarmCode(name: name.uppercased()) else {
+            throw RPCError(
+                .invalidParameters,
+                "there is no alarm \"\(name)\": codes are E001 to E902, see "
+                    + "busbar alarms list --all")
+        }
+        return code
+    }
+
+    private func wrong(_ key: String, _ expected: String) -> RPCError {
+        let found = members[key].map { "found \($0.serialized().prefix(60))" } ?? "it is missing"
+        return RPCError(
+            .invalidParameters, "\(method.rawValue): \"\(key)\" must be \(expected), \(found)")
+    }
+}

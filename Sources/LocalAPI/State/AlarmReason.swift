@@ -1,0 +1,118 @@
+import Control
+import Events
+import JSON
+import Units
+import Wire
+
+/// Why an alarm stands, and what it waits for.
+struct AlarmReason {
+    let state: StateJSON
+    let code: AlarmCode
+
+    private var snapshot: Snapshot { state.snapshot }
+    private var view: AlarmView { snapshot[code] }
+    private var definition: AlarmDefinition { alarmDefinition(code) }
+
+    var answer: JSONValue {
+        let isLocked = snapshot.lockout.contains(code)
+        return [
+            "subject": .string("alarm/\(code.name)"),
+            "headline": .string(headline),
+            "chain": .array(chain.map { .string($0) }),
+            "advice": .string(state.description.advice(code)),
+            "alarm": state.alarm(code),
+            "inputs": .array(InputTable(state: state).rows),
+            "transitions": .array(state.transitions),
+            "reset": isLocked ? ResetProcedure(state: state).answer : .null,
+        ]
+    }
+
+    private var headline: String {
+        let subject = "\(code.name) \(definition.name)"
+        let severity = "\(view.severity)".uppercased()
+        guard view.state != .normal || snapshot.lockout.contains(code) else {
+            return "\(subject) (\(severity)) does not stand"
+        }
+        return "\(subject) (\(severity)) is \(view.state.name)"
+    }
+
+    private var chain: [String] {
+        guard view.state != .normal || snapshot.lockout.contains(code) else {
+            return [
+                view.count == 0
+                    ? "It was not raised since the controller started."
+                    : "It was raised \(view.count) times since the controller started and is over."
+            ]
+        }
+        var chain = [raised]
+        if view.value != 0 || view.limit != 0 { chain.append(measured) }
+        if snapshot.lockout.firstOut == code {
+            chain.append("It was the first of the lockout: what came later may be its consequence.")
+        } else if let first = snapshot.lockout.firstOut, snapshot.lockout.contains(code) {
+            chain.append("It came after \(first.name) \(alarmDefinition(first).name).")
+        }
+        if let cause = definition.consequenceOf, view.isSuppressed {
+            chain.append("It is a consequence of \(cause.name) \(alarmDefinition(cause).name).")
+        }
+        chain.append(condition)
+        chain.append(waitsFor)
+        return chain
+    }
+
+    private var raised: String {
+        view.raisedAt == .never
+            ? "It was raised before the controller last started, and the lockout record kept it."
+            : "It was raised \(age(view.raisedAt)) ago, in tick \(view.raisedTick.rawValue), "
+                + (view.count == 1 ? "for the first time" : "for the \(view.count). time")
+                + " since the controller started."
+    }
+
+    private var measured: String {
+        let unit = AlarmUnit(code)
+        return "Measured \(unit.text(view.value)), limit \(unit.text(view.limit))."
+    }
+
+    private var condition: String {
+        if let gone = view.goneAt { return "Its cause is gone for \(age(gone))." }
+        return view.state == .latched ? "Its cause is gone." : "Its cause is still there."
+    }
+
+    private var waitsFor: String {
+        if snapshot.lockout.contains(code) {
+            return "It waits for a reset at the site; nothing remote can clear it."
+        }
+        switch view.state {
+        case .normal: return "It waits for nothing."
+        case .unacknowledged: return "It waits for an acknowledgement and for its cause to go."
+        case .acknowledged: return "It is acknowledged and waits for its cause to go."
+        case .returned: return "It waits for an acknowledgement: busbar alarms ack \(code.name)"
+        case .latched: return "It waits for a reset at the site."
+        }
+    }
+
+    private func age(_ instant: Instant) -> String {
+        QuantityText.duration((snapshot.now - instant).rawValue)
+    }
+}
+
+/// The unit of an alarm's value and limit.
+struct AlarmUnit {
+    let code: AlarmCode
+    init(_ code: AlarmCode) { self.code = code }
+
+    func text(_ value: Int32) -> String {
+        let value = Int64(value)
+        switch code {
+        case .overTemperatureJob, .overTemperatureSite, .uncommandedHeating, .runawayRate,
+            .noTemperatureRise, .sensorsDisagree, .channelExcluded, .stepAdopted,
+            .requestOutOfRange:
+            return QuantityText.celsius(value)
+        case .tankEmptyJob, .tankEmptyIdle: return QuantityText.value(value, of: .level)
+        case .noFlowAtStart, .flowLost: return QuantityText.value(value, of: .flow)
+        case .signalStale, .signalStaleFatal, .tickOverrun, .maximumRunTime, .ambientLost,
+            .flameAfterClose, .busSilent:
+            return QuantityText.duration(value)
+        default: return String(value)
+        }
+    }
+}

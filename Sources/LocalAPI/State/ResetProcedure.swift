@@ -1,0 +1,97 @@
+import Control
+import Events
+import JSON
+import Units
+import Wire
+
+/// What somebody at the site must do to bring a locked heater back, with what is already done and
+/// how long the rest takes (site specification §7.5).
+struct ResetProcedure {
+    let state: StateJSON
+
+    // The numbers of §7.5. They stand here for the text only; the rule itself is in Control.
+    private static let settleTime = Milliseconds(30_000)
+    private static let resetsMax = 5
+
+    private var snapshot: Snapshot { state.snapshot }
+
+    var answer: JSONValue {
+        .array(steps.map { ["done": .bool($0.isDone), "text": .string($0.text)] })
+    }
+
+    private struct Step {
+        var isDone: Bool
+        var text: String
+    }
+
+    private var steps: [Step] {
+        var steps: [Step] = []
+        for index in 0..<Int(snapshot.lockout.count) { steps.append(cause(index)) }
+        if snapshot.interlock.powerSense != .notFitted {
+            let isOff = snapshot.interlock.powerSense == .inactive
+            steps.append(
+                Step(
+                    isDone: isOff,
+                    text: isOff
+                        ? "No power behind the contactors."
+                        : "Power is present behind the contactors."
+                ))
+        }
+        steps.append(waiting)
+        steps.append(resetsLeft)
+        steps.append(
+            Step(
+                isDone: false,
+                text: "At the site: let the reset button go, press it for 1 to 5 s, let it go."))
+        steps.append(
+            Step(
+                isDone: false,
+                text: "The self-check runs; then ask for heat anew: busbar heating start"))
+        return steps
+    }
+
+    /// A cause that no valid sample shows to be gone is not gone: after a start, or with a silent
+    /// node, the alarm alone would look as if it were.
+    private func cause(_ index: Int) -> Step {
+        let code = snapshot.lockout[index].code
+        let name = "\(code.name) \(alarmDefinition(code).name)"
+        let view = snapshot[code]
+        guard view.goneAt != nil || view.state == .latched || view.state == .normal else {
+            return Step(isDone: false, text: "\(name): its cause is still there.")
+        }
+        let unseen = unseenSignals
+        guard unseen.isEmpty else {
+            return Step(
+                isDone: false,
+                text: "\(name): whether its cause is gone cannot be seen; not valid: "
+                    + unseen.joined(separator: ", ") + ".")
+        }
+        return Step(isDone: true, text: "\(name): its cause is gone.")
+    }
+
+    private var unseenSignals: [String] {
+        (0..<UInt8(SignalID.count)).compactMap { SignalID(rawValue: $0) }.filter { signal in
+            let view = snapshot[signal]
+            return view.isFitted && view.isSafety
+                && (view.quality != .ok || view.age >= StateJSON.ageMaximum)
+        }.map(\.name)
+    }
+
+    private var waiting: Step {
+        let left = Self.settleTime - (snapshot.now - snapshot.interlock.enteredAt)
+        return left > .zero
+            ? Step(
+                isDone: false,
+                text:
+                    "Wait \(QuantityText.wait(left.rawValue)): the press may begin 30 s after the "
+                    + "trip.")
+            : Step(isDone: true, text: "30 s have passed since the trip.")
+    }
+
+    private var resetsLeft: Step {
+        let used = Int(snapshot.lockout.recentResets)
+        return used < Self.resetsMax
+            ? Step(isDone: true, text: "\(used) of 5 resets were used in the last 15 min.")
+            : Step(isDone: false, text: "5 resets in 15 min are used up: wait until one is older.")
+    }
+}

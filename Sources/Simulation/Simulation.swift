@@ -1,1 +1,0 @@
-// Filled in by a commit of its own.

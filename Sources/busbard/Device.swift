@@ -1,0 +1,156 @@
+import Control
+import Events
+import Glibc
+import Journal
+import LinuxHAL
+import LocalAPI
+import Runtime
+import Site
+import Synchronization
+import Units
+import Wire
+
+/// Site, journal, loop and API in the order in which they may begin and end.
+final class Device {
+    let site: Site
+    private let links = Links()
+    private let clock = RunClock()
+    private let description: DeviceDescription
+    private let stateDirectory: String
+    private var journalThread: OrdinaryThread?
+    private var controlThread: RealtimeThread?
+
+    /// Loads and checks the site. Starts nothing.
+    init(_ arguments: Arguments) throws(StartError) {
+        site = try StartError.wrapping { () throws(SiteError) in
+            try Site.load(directory: arguments.site, profile: arguments.profile)
+        }
+        stateDirectory = arguments.stateDirectory
+        description = DeviceDescription(
+            site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
+            startedAt: clock.now(), plan: site.plan,
+            encoder: EventEncoder(stepNames: site.stepNames), alarmTexts: site.alarmTexts)
+    }
+
+    /// The local API's server, bound and not yet serving.
+    func makeServer(at path: String) throws(StartError) -> LocalServer {
+        let reader = JournalReader(directory: stateDirectory)
+        let device = LocalDevice(description, links, reader, clock)
+        let policy = AccessPolicy(site.roles)
+        return try StartError.wrapping { () throws(ListenError) in
+            try LocalServer(
+                path: path, group: SystemAccounts.groupID(named: "busbar"), policy: policy,
+                backend: device)
+        }
+    }
+
+    /// Opens the journal, learns from it what was, and starts the loop.
+    func start() throws(StartError) {
+        let worker = JournalWorker.Start(
+            configuration: Journal.Configuration(
+                directory: stateDirectory, encoder: description.encoder,
+                boot: Self.bootIdentifier()),
+            links: links, description: description, clock: clock)
+        journalThread = try StartError.wrapping { () throws(SystemError) in
+            try OrdinaryThread(named: "journal") { worker.run() }
+        }
+        // Opening takes at most some seconds, by the journal's own limit, and nothing may move
+        // before it is known whether there is a lockout.
+        while links.recollection.withLock({ $0 == nil }) { pause() }
+        guard let recollection = links.recollection.withLock({ $0 }) else { return }
+        try startControl(recollection)
+    }
+
+    private func startControl(_ recollection: Recollection) throws(StartError) {
+        ProcessMemory.releaseStartUpText()
+        do throws(SystemError) { try ProcessMemory.lock() } catch { noteNotRealTime(error) }
+        ProcessMemory.keepHeap()
+        let (plan, links, clock) = (site.plan, links, clock)
+        let thread = try StartError.wrapping { () throws(SystemError) in
+            try RealtimeThread(named: "control") {
+                var clock = clock
+                var work = SimulatedDevice(
+                    plan: plan, recollection: recollection, links: links,
+                    seed: UInt64(truncatingIfNeeded: MonotonicClock().now().rawValue))
+                // Unreachable here would have been unreachable for the main thread before it.
+                let service = try? SystemdNotifier.fromEnvironment()
+                var watchdog = ServiceWatchdog(service: service, period: plan.tick)
+                runPaced(&work, period: plan.tick, clock: &clock, watchdog: &watchdog)
+                links.hasControlEnded.store(true, ordering: .releasing)
+            }
+        }
+        if let refusal = thread.refusal { noteNotRealTime(refusal) }
+        controlThread = consume thread
+    }
+
+    private func noteNotRealTime(_ error: SystemError) {
+        links.realtimeErrno.store(error.number, ordering: .releasing)
+        links.post.hold(.notRealTime, true)
+        Log.line("busbard: not real-time (E608): \(error.description)")
+    }
+
+    /// - Returns: whether the first tick came to its end within 5 s.
+    func waitForFirstTick() -> Bool {
+        let deadline = clock.now() + Milliseconds(5_000)
+        while links.post.ticksDone.load(ordering: .acquiring) == 0 {
+            guard clock.now() < deadline else { return false }
+            pause()
+        }
+        return true
+    }
+
+    /// Relays off, then the farewell, then the end of the journal.
+    func stop() {
+        links.isStopping.store(true, ordering: .releasing)
+        controlThread.take()?.join()
+        journalThread.take()?.join()
+    }
+
+    /// 5 ms: chosen, for starting only.
+    private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
+
+    /// The kernel's number for this boot. A system without one gets a random number: each start
+    /// then looks like a boot of its own, which is the careful way.
+    private static func bootIdentifier() -> Identifier128 {
+        do throws(FileError) {
+            let bytes = try readFile("/proc/sys/kernel/random/boot_id")
+            let text = String(decoding: bytes, as: UTF8.self).prefix { $0 != "\n" }
+            return Identifier128(text: String(text)) ?? .random()
+        } catch {
+            Log.line("busbard: no boot id: \(error)")
+            return .random()
+        }
+    }
+}
+
+extension AccessPolicy {
+    /// The site file's roles, with names turned into the system's numbers. A name that the system
+    /// does not know gets nobody in, and says so.
+    init(_ roles: Roles) {
+        self.init()
+        for (members, role) in [
+            (roles.viewers, Role.viewer), (roles.technicians, .technician), (roles.admins, .admin),
+        ] {
+            for account in members.users {
+                if let id = account.number(SystemAccounts.userID) { allow(user: id, role) }
+            }
+            for account in members.groups {
+                if let id = account.number(SystemAccounts.groupID) { allow(group: id, role) }
+            }
+        }
+    }
+}
+
+extension Roles.Account {
+    fileprivate func number(_ lookUp: (String) -> UInt32?) -> UInt32? {
+        switch self {
+        case .id(let number): return number
+        case .name(let name):
+            let number = lookUp(name)
+            if number == nil {
+                Log.line("busbard: the site file gives a role to \"\(name)\", unknown here")
+            }
+            return number
+        }
+    }
+}

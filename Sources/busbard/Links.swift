@@ -1,0 +1,22 @@
+import Control
+import Runtime
+import Simulation
+import Synchronization
+
+/// What the threads of the daemon share beside the postbox. Bits and rings, nothing to wait for.
+final class Links: Sendable {
+    let post = Postbox()
+    /// What somebody plays on the simulated board: API → control.
+    let actions = SPSCRing<ScheduledAction>(capacity: 64)
+    /// What the journal knows of the time before this start; nil until it is open.
+    let recollection = Mutex<Recollection?>(nil)
+    let isStopping = Atomic<Bool>(false)
+    /// The control thread has ended and will post nothing more.
+    let hasControlEnded = Atomic<Bool>(false)
+    /// Deadlines without a tick.
+    let ticksMissed = Atomic<UInt64>(0)
+    /// Why there is no real-time priority or locked memory; 0 if there is.
+    let realtimeErrno = Atomic<Int32>(0)
+    /// Rises with everything that the journal has taken: who follows the record looks here first.
+    let recordVersion = Atomic<UInt64>(0)
+}

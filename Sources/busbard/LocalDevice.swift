@@ -1,0 +1,204 @@
+import Control
+import Events
+import JSON
+import Journal
+import LocalAPI
+import Runtime
+import Simulation
+import Synchronization
+import Units
+import Wire
+
+/// The device as the local API sees it: rings to the control thread, and a reader of the journal.
+final class LocalDevice: DeviceBackend {
+    let description: DeviceDescription
+    private let links: Links
+    private let reader: JournalReader
+    private let clock: RunClock
+    /// The version of the record at which each follower found nothing more.
+    private var quietAt: (place: EventPlace, version: UInt64)?
+
+    init(
+        _ description: DeviceDescription, _ links: Links, _ reader: JournalReader, _ clock: RunClock
+    ) {
+        self.description = description
+        self.links = links
+        self.reader = reader
+        self.clock = clock
+    }
+
+    func now() -> Instant { clock.now() }
+    func requestSnapshot() { links.post.snapshots.request() }
+    func takeSnapshot() -> Snapshot? { links.post.snapshots.take() }
+
+    func submit(_ request: RequestedCommand, ticket: UInt32) -> Bool {
+        links.post.commands.push(TicketedCommand(ticket: ticket, request: request))
+    }
+
+    func takeResult() -> (ticket: UInt32, result: CommandResult)? {
+        guard let outcome = links.post.outcomes.pop() else { return nil }
+        let result: CommandResult =
+            switch outcome.result {
+            case .done: .done
+            case .unchanged: .unchanged
+            case .refusedHeat(let reason): .refusedHeat(reason)
+            case .refusedReset(let reason): .refusedReset(reason)
+            case .outOfRange: .outOfRange
+            }
+        return (outcome.ticket, result)
+    }
+
+    func noteRefusedPeer(_ peer: Peer) {
+        links.post.pulse(.peerRefused)
+        Log.line("busbard: refused user \(peer.userID) (process \(peer.processID)): no role (E801)")
+    }
+
+    func noteCommand(_ audit: CommandAudit) {
+        let outcome = audit.refusal.map { "refused: \($0.message)" } ?? "done"
+        let parameters = JSONValue.object(audit.parameters).serialized()
+        Log.line(
+            "busbard: \(audit.method.rawValue) \(parameters) by user \(audit.userID) "
+                + "(\(audit.role.name)): \(outcome)")
+    }
+
+    var shell: ShellReport {
+        var report = ShellReport()
+        report.conditions = links.post.standing
+        report.eventsLost = links.post.eventsLost.load(ordering: .relaxed)
+        report.ticksMissed = links.ticksMissed.load(ordering: .relaxed)
+        return report
+    }
+
+    func preTrip() throws(RPCError) -> JSONValue {
+        let stored: String?
+        do throws(JournalError) {
+            stored = try reader.state()["pretrip"]
+        } catch {
+            throw RPCError(.journal, "the journal cannot be read: \(error)")
+        }
+        guard let stored else { return .null }
+        do throws(JSONError) {
+            return try JSONValue.parse(Array(stored.utf8))
+        } catch {
+            throw RPCError(.journal, "the samples before the lockout are damaged: \(error)")
+        }
+    }
+
+    func events(_ query: EventQuery) throws(RPCError) -> EventPage {
+        let version = links.recordVersion.load(ordering: .acquiring)
+        if let after = query.after, let quiet = quietAt, quiet == (after, version) {
+            return EventPage(events: [], last: after)
+        }
+        do throws(JournalError) {
+            let page = try query.alarmsOnly ? alarmHistory(query) : lanes(query)
+            if query.after != nil, page.events.isEmpty { quietAt = (page.last, version) }
+            return page
+        } catch {
+            throw RPCError(.journal, "the journal cannot be read: \(error)")
+        }
+    }
+
+    /// Both lanes in one order: that of the wall clock, which people read by, and of ticks where it
+    /// is the same.
+    private func lanes(_ query: EventQuery) throws(JournalError) -> EventPage {
+        var rows: [StoredEvent] = []
+        var last = query.after ?? EventPlace()
+        for lane in [Lane.alarm, .event] {
+            let found: [StoredEvent]
+            if let after = query.after {
+                let number = lane == .alarm ? after.alarm : after.event
+                found = try reader.events(lane: lane, after: number, limit: query.limit)
+            } else {
+                let isFiltered = query.sinceUnixMilliseconds != nil
+                found = try reader.latestEvents(
+                    lane: lane, limit: isFiltered ? Limits.rows : query.limit)
+            }
+            if let newest = found.last?.seq {
+                if lane == .alarm { last.alarm = newest } else { last.event = newest }
+            }
+            rows += found
+        }
+        let since = query.sinceUnixMilliseconds ?? .min
+        rows.removeAll { $0.wall.unixMilliseconds < since }
+        rows.sort { first, second in
+            let (one, two) = (first.wall.unixMilliseconds, second.wall.unixMilliseconds)
+            return (one, first.tick.rawValue, first.seq) < (two, second.tick.rawValue, second.seq)
+        }
+        if query.after == nil { rows = Array(rows.suffix(query.limit)) }
+        return EventPage(events: rows.map { json($0.json) }, last: last)
+    }
+
+    private func alarmHistory(_ query: EventQuery) throws(JournalError) -> EventPage {
+        let rows = try reader.alarmHistory(
+            code: query.alarm?.number, sinceUnixMilliseconds: query.sinceUnixMilliseconds ?? .min,
+            limit: query.limit)
+        return EventPage(events: rows.reversed().map(transition), last: EventPlace())
+    }
+
+    /// As an event of the alarm lane looks, so that people and programs read both alike.
+    private func transition(_ row: StoredTransition) -> JSONValue {
+        let code = AlarmCode(number: row.code)
+        return [
+            "type": .string("alarm.\(row.change?.name ?? "unknown")"),
+            "subject": .string("alarm/\(code?.name ?? String(row.code))"),
+            "severity": .string(row.severity.name),
+            "tick": JSONValue(row.stamp.tick.rawValue),
+            "mono_ms": JSONValue(row.stamp.at.rawValue),
+            "unix_ms": JSONValue(row.stamp.wall.unixMilliseconds),
+            "clock": .string(row.stamp.wall.quality.name),
+            "correlation": JSONValue(row.stamp.correlation.rawValue),
+            "data": [
+                "state": .string(row.state?.name ?? "unknown"),
+                "value": JSONValue(row.value), "limit": JSONValue(row.limit),
+                "by": .string(row.requester?.name ?? "unknown"),
+            ],
+        ]
+    }
+
+    func transactions(limit: Int) throws(RPCError) -> [JSONValue] {
+        do throws(JournalError) {
+            return try reader.transactions(limit: limit).map { row in
+                let state =
+                    switch row.state {
+                    case .open: "open"
+                    case .closed: "closed"
+                    case .interrupted: "interrupted"
+                    }
+                return [
+                    "number": JSONValue(row.number), "kind": .string(row.kind),
+                    "job": JSONValue(row.job),
+                    "opened_unix_ms": JSONValue(row.openedUnixMilliseconds),
+                    "changed_unix_ms": JSONValue(row.changedUnixMilliseconds),
+                    "state": .string(state), "outcome": row.outcome.map { .string($0) } ?? .null,
+                    "counters": json(Array(row.counters.utf8)),
+                ]
+            }
+        } catch {
+            throw RPCError(.journal, "the journal cannot be read: \(error)")
+        }
+    }
+
+    func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {
+        let actions: [ScheduledAction]
+        do throws(ScenarioError) {
+            actions = try LiveWorld.actions(from: .object(parameters))
+        } catch {
+            throw RPCError(.invalidParameters, error.description)
+        }
+        for action in actions {
+            guard links.actions.push(action) else {
+                throw RPCError(.busy, "too many actions wait: try again")
+            }
+        }
+        return ["done": true]
+    }
+
+    /// What the journal wrote is JSON; if a card has damaged it, it is shown as the text it is.
+    private func json(_ bytes: [UInt8]) -> JSONValue {
+        do throws(JSONError) {
+            return try JSONValue.parse(bytes)
+        } catch {
+            return .string(String(decoding: bytes, as: UTF8.self))
+        }
+    }
+}

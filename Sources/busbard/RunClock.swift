@@ -1,0 +1,17 @@
+import HAL
+import LinuxHAL
+import Runtime
+import Units
+
+/// The monotonic clock, counted from the start of this process: what every `Instant` of a run
+/// means.
+struct RunClock: PacingClock, Sendable {
+    private var kernel = MonotonicClock()
+    private let origin: Milliseconds
+
+    init() { origin = MonotonicClock().now() - Instant(0) }
+
+    func now() -> Instant { kernel.now() - origin }
+    mutating func wall() -> HAL.WallTime { kernel.wall() }
+    func wait(until instant: Instant) { kernel.sleep(until: instant + origin) }
+}

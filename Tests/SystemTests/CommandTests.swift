@@ -1,0 +1,177 @@
+import Foundation
+import JSON
+import Testing
+
+@Suite("The programs at the command line")
+struct CommandTests {
+    struct Row: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let program: String
+        let arguments: [String]
+        let code: Int32
+        let error: String
+    }
+
+    static let nowhere = "/nonexistent/s"
+    static let rows = [
+        Row(
+            testDescription: "a daemon that is not there is 3", program: "busbar",
+            arguments: ["status", "--socket", nowhere], code: 3,
+            error: "busbar: nobody answers at /nonexistent/s (No such file or directory): is "
+                + "busbard running? systemctl status busbard\n"),
+        Row(
+            testDescription: "an unknown verb is 2", program: "busbar", arguments: ["open-valve"],
+            code: 2, error: "Error: Unexpected argument 'open-valve'"),
+        Row(
+            testDescription: "a missing argument is 2", program: "busbar", arguments: ["why"],
+            code: 2, error: "Error: Missing expected argument '<subject>'"),
+        Row(
+            testDescription: "a value out of range is 2", program: "busbar",
+            arguments: ["watch", "--hz", "11"], code: 2,
+            error: "Error: --hz must be 1 to 10, found 11"),
+        Row(
+            testDescription: "a wrong scenario is 1", program: "busbar",
+            arguments: ["scenario", "check", "/dev/null"], code: 1,
+            error: "/dev/null: line 1, column 1"),
+        Row(
+            testDescription: "a missing DBC file is 1", program: "busbar",
+            arguments: ["can", "decode", "--dbc", "/nonexistent.dbc"], code: 1,
+            error: "busbar: /nonexistent.dbc: "),
+        Row(
+            testDescription: "a board that is not simulated is 2", program: "busbard",
+            arguments: ["--site", "x", "--board", "pico", "--state-dir", "y"], code: 2,
+            error: "busbard: --board is \"pico\"; allowed is simulated (a real board comes with a "
+                + "later version)\n"),
+        Row(
+            testDescription: "an option without its value is 2", program: "busbard",
+            arguments: ["--site"], code: 2, error: "busbard: --site needs a value\nusage: busbard"),
+        Row(
+            testDescription: "missing options are named", program: "busbard",
+            arguments: ["--board", "simulated"], code: 2,
+            error: "busbard: missing --site, --state-dir\nusage: busbard"),
+        Row(
+            testDescription: "a site that is not there is 1, in one line", program: "busbard",
+            arguments: [
+                "--site", "/nonexistent", "--board", "simulated", "--state-dir", "/nonexistent",
+            ], code: 1, error: "busbard: E901 /nonexistent/site.json: "),
+    ]
+
+    @Test("Exit codes and what is said with them", arguments: rows)
+    func exitCode(row: Row) throws {
+        let result = try Programs.run(row.program, row.arguments)
+        #expect(result.code == row.code)
+        #expect(result.error.hasPrefix(row.error), "\(result.error)")
+        if row.code == 1 { #expect(result.error.split(separator: "\n").count == 1) }
+        #expect(result.output == "")
+    }
+
+    /// The help is what a newcomer reads first, so a change of it is a change to look at.
+    /// `UPDATE_GOLDEN=1 swift test --filter help` writes it anew.
+    @Test("the help text is the golden one")
+    func helpText() throws {
+        let verbs = [
+            [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
+            ["alarms", "history"], ["alarms", "shelve"], ["alarms", "unshelve"], ["events"],
+            ["events", "list"], ["events", "tail"], ["transactions"], ["heating"],
+            ["heating", "start"], ["heating", "stop"], ["heating", "status"],
+            ["heating", "target"], ["simulate"], ["scenario", "check"], ["sim"],
+            ["sim", "press-reset"], ["can", "decode"],
+        ]
+        var text = ""
+        for verb in verbs {
+            let result = try Programs.run(
+                "busbar", verb + ["--help"], environment: ["COLUMNS": "80"])
+            #expect(result.code == 0)
+            text += "$ \((["busbar"] + verb + ["--help"]).joined(separator: " "))\n"
+            text += result.output + "\n"
+        }
+        let golden = Programs.root.appendingPathComponent("Tests/SystemTests/Golden/help.txt")
+        if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {
+            try text.write(to: golden, atomically: true, encoding: .utf8)
+        }
+        #expect(text == (try String(contentsOf: golden, encoding: .utf8)))
+    }
+
+    @Test("completions are written for each shell", arguments: ["bash", "zsh", "fish"])
+    func completions(shell: String) throws {
+        let result = try Programs.run("busbar", ["--generate-completion-script", shell])
+        #expect(result.code == 0)
+        #expect(result.output.contains("busbar") && result.output.contains("transactions"))
+    }
+
+    @Test("can decode prints exact decimals from a real capture")
+    func canDecode() throws {
+        let fixtures = Programs.root.appendingPathComponent("Tests/CANDatabaseTests/Fixtures")
+        let result = try Programs.run(
+            "busbar",
+            [
+                "can", "decode", "--json", "--dbc",
+                fixtures.appendingPathComponent("pylontech.dbc").path,
+                fixtures.appendingPathComponent("us5000.log").path,
+            ])
+        #expect(result.code == 0, "\(result.error)")
+        let lines = result.output.split(separator: "\n")
+        #expect(!lines.isEmpty)
+        for line in lines {
+            let frame = try JSONValue.parse(Array(line.utf8))
+            #expect(frame["id"]?.string != nil && frame["signals"]?.object != nil)
+        }
+    }
+}
+
+@Suite("A daemon that runs", .serialized)
+struct RunningDaemonTests {
+    @Test("watch, events, transactions and why answer, and a second daemon is refused")
+    func verbs() throws {
+        let daemon = try Daemon()
+        let second = try Programs.run(
+            "busbard",
+            [
+                "--site", Programs.site, "--board", "simulated", "--state-dir",
+                daemon.directory.appendingPathComponent("other").path, "--socket", daemon.socket,
+            ])
+        #expect(second.code == 1)
+        #expect(
+            second.error.hasSuffix(
+                "busbard: cannot serve \(daemon.socket): another busbard is answering there\n"))
+
+        #expect(try daemon.busbar("events", "--json").output.contains("device.started"))
+        #expect(try daemon.busbar("transactions").output == "No heating cycle was recorded yet.\n")
+        let why = try daemon.busbar("why", "pump").output
+        #expect(why.hasPrefix("pump is OFF, as commanded and as read back\n"), "\(why)")
+        #expect(why.contains("Nobody asks for heat."))
+        let unknown = try daemon.busbar("why", "K9")
+        #expect(unknown.code == 2 && unknown.error.contains("relays are power, pump"))
+        let target = try daemon.busbar("heating", "target", "95")
+        #expect(target.code == 4, "\(target.error)")
+        #expect(target.error.hasPrefix("busbar: target refused: this site allows 5.0 °C to"))
+        #expect(try daemon.busbar("heating", "target", "41.5").output == "The target is 41.5 °C.\n")
+
+        let wrong = try daemon.busbar("sim", "set", "wine", "1")
+        #expect(wrong.code == 2 && wrong.error.contains("waterTemperature"), "\(wrong.error)")
+        #expect(try daemon.busbar("sim", "do", "{\"action\":\"kill\"}").code == 2)
+
+        #expect(daemon.end(SIGTERM).status == 0)
+        let marker = daemon.stateDirectory.appendingPathComponent("run-marker")
+        #expect(try String(contentsOf: marker, encoding: .utf8).contains("stopped"))
+    }
+
+    @Test("SIGTERM while it heats: relays off, the cycle closed, and the next start finds it clean")
+    func cleanStop() throws {
+        let daemon = try Daemon()
+        try daemon.waitUntil("the self-check is done", within: 10) {
+            try daemon.state()["interlock"]?["selfcheck"]?.string == "done"
+        }
+        #expect(try daemon.busbar("heating", "start").code == 0)
+        try daemon.waitUntil("the power is closed", within: 5) {
+            try daemon.interlock() == "CLOSED"
+        }
+        #expect(daemon.end(SIGTERM).status == 0)
+        try daemon.start()
+        let events = try daemon.busbar("events", "--json", "--limit", "1000").output
+        #expect(events.contains("device.stopped"))
+        #expect(!events.contains("alarm/E602"))
+        #expect(try daemon.busbar("transactions").output.contains("closed  stopped"))
+        #expect(try daemon.interlock() == "OPEN")
+    }
+}
