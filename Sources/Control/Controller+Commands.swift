@@ -47,20 +47,22 @@ extension Controller {
     /// gone is not gone (§7.5).
     func holds(_ code: AlarmCode) -> Bool {
         switch code {
-        case .overTemperatureJob, .overTemperatureSite, .runawayRate, .uncommandedHeating,
-            .noTemperatureRise:
+        case .uncommandedHeating:
+            !signals.image.temperatures.isValid || alarms.active.contains(code)
+        case .overTemperatureJob, .overTemperatureSite, .runawayRate, .noTemperatureRise:
             !signals.image.temperatures.isValid || signals.image.temperatures.isOverSite
                 || signals.image.temperatures.isOverJob
         case .gasLeak:
             !signals.image.gas.isOff
-                || signals.image.gas.freshness.age(now) >= settings.heating.hold
+                || signals.image.gas.freshness.isStale(now, after: settings.heating.hold)
         case .tankEmptyJob:
             signals.image.level.lowCount > 0
-                || signals.image.level.freshness.age(now) >= settings.heating.hold
+                || signals.image.level.freshness.isStale(now, after: settings.heating.hold)
         case .flameSimulation, .flameAfterClose, .ignitionFailed, .flameLostAgain:
             settings.profile == .gas
                 ? !signals.image.flame.isOff
-                    || signals.image.flame.freshness.age(now) >= settings.heating.flameStale
+                    || signals.image.flame.freshness.isStale(
+                        now, after: settings.heating.flameStale)
                 : signals.image.has(.burnerLockout) && !signals.image.burnerLockout.isOff
         case .signalStaleFatal:
             !signals.image.stale.isEmpty

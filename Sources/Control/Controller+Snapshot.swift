@@ -82,8 +82,8 @@ extension Controller {
     /// What is to be thought of the latest sample.
     func quality(of signal: SignalID) -> SignalQuality {
         let (_, freshness) = reading(of: signal)
-        if freshness.goodAt == .never { return ownQuality(of: signal) ?? .absent }
         if let own = ownQuality(of: signal), own != .ok { return own }
+        if !freshness.isTrusted { return .absent }
         if signal == .gas, signals.image.has(.gasReady), !signals.image.gasReady.latest {
             return .warmingUp
         }

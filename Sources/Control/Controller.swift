@@ -162,7 +162,6 @@ public struct Controller: ~Copyable {
     private mutating func noteSignals(_ events: inout EventBuffer) {
         if let boot = signals.image.restartedBoot { events.state(.nodeRestarted(boot: boot)) }
         if signals.image.adoptedStep { alarms.find(.stepAdopted) }
-        if signals.image.temperatures.isIncomplete { alarms.find(.channelExcluded) }
         let silence = now - max(signals.lastFrameAt, job.startOfRun)
         if shown.bus == .busOff || shown.bus == .down || silence >= Signals.busSilence {
             alarms.find(
@@ -171,6 +170,7 @@ public struct Controller: ~Copyable {
         }
         // Right after the start there is nothing yet that could have got lost.
         let hasSettled = check.isDone || now - job.startOfRun >= SelfCheck.sensorSpan
+        if hasSettled, signals.image.temperatures.isIncomplete { alarms.find(.channelExcluded) }
         if hasSettled, !signals.image.stale.isEmpty {
             alarms.find(
                 .signalStale, value: Int32(clamped: signals.image.oldestSafety.rawValue),
@@ -233,8 +233,8 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func runJob(_ events: inout EventBuffer) {
-        let context = jobContext()
         if alarms.fatalCount > 0 {
+            let context = jobContext()
             if let code = job.fatalInThisTick(signals.image, context, settings: settings) {
                 alarms.find(code, as: .fatal)
             }
@@ -249,6 +249,8 @@ public struct Controller: ~Copyable {
             signals.mark()
             check.start(now: now, events: &events)
         }
+        // The context is made here, so that a check begun in this very tick holds the job back.
+        let context = jobContext()
         job.step(
             signals.image, context, settings: settings, alarms: &alarms, events: &events)
         if job.beganHold { signals.mark() }
@@ -319,13 +321,14 @@ public struct Controller: ~Copyable {
             events: &events)
         let wasTripped = isTripped
         let before = check.step
-        advanceCheck(answer, &events)
+        let wasEdge = check.wantsEdge && !outputs.dropsPermit
+        advanceCheck(answer, wasEdge: wasEdge, &events)
         if before == .outputs, check.step == .clock { judgeUncleanStop() }
         cutIfFatal(&events)
 
         var verdict = Verdict()
         verdict.tripsNow = isTripped && !wasTripped
-        if !isTripped || isResetting, !verdict.tripsNow, interlock.permits || check.wantsEdge {
+        if !isTripped || isResetting, !verdict.tripsNow, interlock.permits || wasEdge {
             verdict.permit = .edge
         }
         shown.isPermitted = verdict.permit == .edge
@@ -372,13 +375,16 @@ public struct Controller: ~Copyable {
         }
     }
 
-    private mutating func advanceCheck(_ answer: BoardAnswer, _ events: inout EventBuffer) {
+    /// - Parameter wasEdge: an edge of the permit line is made for the check at the end of this tick.
+    private mutating func advanceCheck(
+        _ answer: BoardAnswer, wasEdge: Bool, _ events: inout EventBuffer
+    ) {
         recheckAfterRestart(&events)
         let failure = check.advance(
             SelfCheck.Findings(
                 now: now, answer: answer, wasLeased: outputs.heartbeat != nil,
-                wasEdge: check.wantsEdge && !outputs.dropsPermit, sense: shown.sense,
-                monostable: shown.monostable, areSensorsProven: areSensorsProven()),
+                wasEdge: wasEdge, sense: shown.sense, monostable: shown.monostable,
+                areSensorsProven: areSensorsProven()),
             settings: settings, events: &events)
         if let failure { fail(failure, &events) }
         if check.isDone { bootAtCheck = link.status.bootCount }
@@ -424,7 +430,12 @@ public struct Controller: ~Copyable {
         while handledFatals < alarms.fatalCount {
             let code = alarms.fatal(handledFatals)
             handledFatals += 1
-            if !isTripped { cut(code, &events) } else { events.correlation = tripCorrelation }
+            if !isTripped {
+                cut(code, &events)
+            } else {
+                events.correlation = tripCorrelation
+                abandonReset(&events)
+            }
             if lockout.contains(code) { continue }
             let view = alarms.views[Int(code.rawValue)]
             lockout.append(
@@ -432,6 +443,14 @@ public struct Controller: ~Copyable {
                     code: code, tick: tick, at: now, value: view.value, limit: view.limit))
             noteLockoutChange()
         }
+    }
+
+    /// A new FATAL while the reset's self-check runs: whoever pressed the button had not seen it.
+    private mutating func abandonReset(_ events: inout EventBuffer) {
+        guard isResetting else { return }
+        isResetting = false
+        check.stop(now: now, events: &events)
+        outputs.relays = .none
     }
 
     private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {

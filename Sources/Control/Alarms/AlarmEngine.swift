@@ -6,7 +6,7 @@ import Units
 ///
 /// Each tick the parts *find* conditions; at its end `step` compares what was found with what is
 /// active. A FATAL is also listed in the order of its finding, because the first-out keeps place one.
-/// Whether the power is cut never depends on anything in here.
+/// What is found as FATAL cuts: no acknowledgement, shelf, suppression or delay stands in between.
 struct AlarmEngine: ~Copyable {
     /// More alarms than this in `floodWindow` are a flood (EEMUA 191, "more than 10 in 10 min").
     static let floodCount = 10
@@ -58,12 +58,15 @@ struct AlarmEngine: ~Copyable {
     mutating func find(
         _ code: AlarmCode, value: Int32 = 0, limit: Int32 = 0, as given: Severity? = nil
     ) {
-        let severity = given ?? plan.severities[Int(code.rawValue)]
-        if severity == .error { errors.insert(code) }
-        if found.contains(code) { return }
-        found.insert(code)
         let row = Int(code.rawValue)
+        let present = given ?? plan.severities[row]
+        if present == .error { errors.insert(code) }
+        // What is latched stays FATAL until the site resets it, however mild it comes again.
+        let isLatched = views[row].severity == .fatal && views[row].state != .normal
+        let severity = isLatched ? .fatal : present
         let isWorse = severity > views[row].severity
+        if found.contains(code), !isWorse { return }
+        found.insert(code)
         if active.contains(code), !isWorse { return }
         views[row].severity = severity
         views[row].value = value

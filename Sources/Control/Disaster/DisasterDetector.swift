@@ -16,6 +16,8 @@ struct DisasterDetector: ~Copyable {
 
     private var riseWindow = RiseWindow()
     private var idleWatch = IdleWatch()
+    /// As of the latest sample, so that the condition does not come and go between two samples.
+    private var idleRise: Int32 = 0
 
     /// What the rules must know of the job. A value, so that the detector cannot touch the job.
     struct Job {
@@ -140,12 +142,14 @@ struct DisasterDetector: ~Copyable {
             !settings.heating.hasExternalHeatSource
         else {
             idleWatch.stop()
+            idleRise = 0
             return
         }
-        guard signals.temperatures.isNew else { return }
-        let rise = idleWatch.take(signals.temperatures.control, at: now)
-        if rise >= IdleWatch.rise {
-            find(.d07, .uncommandedHeating, rise, IdleWatch.rise, &alarms, &events)
+        if signals.temperatures.isNew {
+            idleRise = idleWatch.take(signals.temperatures.control, at: now)
+        }
+        if idleRise >= IdleWatch.rise {
+            find(.d07, .uncommandedHeating, idleRise, IdleWatch.rise, &alarms, &events)
         }
     }
 

@@ -5,7 +5,7 @@ import Units
 /// The sequence of §7.2 for a profile, with the site's durations in it.
 ///
 /// The order of the guards in a step is the order of the rows in the specification's table. A time-out
-/// that the table does not give is there because every wait must end: it is ten times what a healthy
+/// that the table does not give is there because every wait must end, and is far beyond what a healthy
 /// plant needs (chosen).
 public func builtInSequence(for profile: HeatingProfile, _ p: HeatingParameters) -> Sequence {
     switch profile {
@@ -17,8 +17,6 @@ public func builtInSequence(for profile: HeatingProfile, _ p: HeatingParameters)
 
 /// After a hold without a burner of our own there is nothing to purge; the contactor rests (§7.2).
 public let electricInterPurge = Milliseconds(10_000)
-
-private let endlessly = Milliseconds(86_400_000)
 
 private func gasSequence(_ p: HeatingParameters) -> Sequence {
     let ignite: UInt8 = 3

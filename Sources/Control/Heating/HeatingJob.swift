@@ -226,7 +226,7 @@ struct HeatingJob: ~Copyable {
             reference = max(reference, signals.temperatures.control)
             referenceAt = now
         }
-        if !signals.burnerOn.latest {
+        if !signals.burnerOn.isOn {
             if burnerOffSince == .never { burnerOffSince = now }
         } else {
             burnerOffSince = .never
@@ -279,7 +279,9 @@ struct HeatingJob: ~Copyable {
         case .demandGone: !hasDemand
         case .flameOn: signals.flame.isOn
         case .flameOff: signals.flame.isOff
-        case .flameStale: signals.flame.freshness.age(context.now) >= settings.heating.flameStale
+        case .flameStale:
+            signals.flame.freshness.isStale(context.now, after: settings.heating.flameStale)
+                || signals.adoptedStep
         case .signalsStale: !signals.stale.isEmpty || signals.adoptedStep
         case .signalsInvalid: !signals.stale.isEmpty
         case .signalsRegained: signals.isProven
@@ -331,8 +333,8 @@ extension HeatingJob {
             alarms.find(code, value: Int32(clamped: (now - enteredAt).rawValue))
             leave(cause, now, settings, &alarms, &events)
         case .abandon(let code):
+            // No failure of the installation: nothing was switched but the power (§7.2, PRECHECK).
             alarms.find(code, value: Int32(clamped: signals.oldestSafety.rawValue))
-            failure = code
             standDown(cause, now, .failed, &events)
         case .fatal(let code):
             find(fatal: code, now, settings, signals, &alarms)

@@ -34,9 +34,10 @@ public enum Condition: UInt8, Sendable {
     case demandGone
     case flameOn
     case flameOff
-    /// The age of the flame signal has reached `flameStaleMs`.
+    /// The age of the flame signal has reached `flameStaleMs`, or a temperature step was adopted.
     case flameStale
-    /// The age of temperature, level, gas or flow has reached `holdMs`, or of flame `flameStaleMs`.
+    /// The age of temperature, level, gas or flow has reached `holdMs`, or of flame `flameStaleMs`;
+    /// or a temperature step was adopted.
     case signalsStale
     /// A safety signal is not valid now.
     case signalsInvalid

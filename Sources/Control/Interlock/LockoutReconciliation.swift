@@ -40,7 +40,8 @@ public struct LockoutReconciliation: Sendable {
 
     private init(_ first: LockoutRecord, _ second: LockoutRecord) {
         if first == second {
-            lockout = first.isLocked ? .locked(first) : .clear
+            // Resets count through a restart (§7.5), so a record that holds some is handed on.
+            lockout = first.isLocked || first.recentResets > 0 ? .locked(first) : .clear
             rewrite = nil
             return
         }

@@ -98,6 +98,8 @@ struct PowerInterlock: Sendable {
         guard state != .tripped else { return }
         wasVerified = false
         enter(.tripped, now, &events)
+        // The 500 ms for the supply to vanish begin with the cut, not with the next look at it.
+        wrongSince = now
     }
 
     /// The reset procedure and its self-check have succeeded.

@@ -20,7 +20,8 @@ struct SelfCheck: Sendable {
     static let dropEarliest = Milliseconds(200)
     static let dropLatest = Milliseconds(400)
     static let permitEdges: UInt8 = 5
-    /// What a run that was killed left on may need to fall: the longest lease (1 000 ms) and K2.
+    /// What a run that was killed left on may need to fall: the longest lease (1 000 ms) and K2. A
+    /// board that answers has this long to tell its identity, too.
     static let settleSpan = Milliseconds(1_500)
     static let sensorSpan = Milliseconds(5_000)
 
@@ -105,8 +106,16 @@ struct SelfCheck: Sendable {
     private mutating func identity(
         _ findings: Findings, _ events: inout EventBuffer
     ) -> Failure? {
-        guard let identity = findings.answer.identity else { return nil }
+        // A board that is not there at all is E401's business, and is waited for.
+        guard findings.answer.status != nil else {
+            enteredAt = findings.now
+            return nil
+        }
+        guard let identity = findings.answer.identity else {
+            return findings.now - enteredAt >= Self.settleSpan ? .selfCheck : nil
+        }
         guard identity.magic == Register.magic, identity.mapVersion == Register.mapVersion,
+            identity.firmwareMajor == RelayBoardCore.firmwareMajor,
             identity.selfTest == BoardIdentity.selfTestPassed
         else { return .selfCheck }
         enter(.outputs, findings.now, &events)
@@ -168,12 +177,15 @@ struct SelfCheck: Sendable {
             return nil
         }
         let elapsed = findings.now - lastBeatAt
-        if status.hasExpired || !status.isLeaseRunning {
+        if status.hasExpired {
             guard elapsed >= settings.interlock.lease else { return .selfCheck }
             edges = 0
             sawClosed = false
             enter(settings.interlock.hasMonostable ? .permit : .sensors, findings.now, &events)
-        } else if elapsed >= settings.interlock.lease + Self.leaseSlack {
+        } else if !status.isLeaseRunning
+            || elapsed >= settings.interlock.lease + Self.leaseSlack
+        {
+            // A lease that ended in another way than by running out has proved nothing.
             return .selfCheck
         }
         return nil

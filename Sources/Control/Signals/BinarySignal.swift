@@ -80,5 +80,13 @@ struct Freshness: Sendable {
 
     var isProven: Bool { needed == 0 && sinceMark >= Self.neededAfterRestart }
 
+    /// Enough good samples have come since the node's start: before that nothing it says is valid,
+    /// however fresh it is.
+    var isTrusted: Bool { needed == 0 }
+
+    func isStale(_ now: Instant, after limit: Milliseconds) -> Bool {
+        !isTrusted || age(now) >= limit
+    }
+
     func age(_ now: Instant) -> Milliseconds { now - goodAt }
 }

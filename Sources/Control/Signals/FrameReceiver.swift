@@ -29,7 +29,7 @@ struct FrameReceiver: Sendable {
             return .badChecksum
         }
         // A message without an alive counter can be republished for ever by a dead node's gateway
-        // (field failure 6), so none is accepted; Site refuses such a header.
+        // (field failure 6), so none is accepted; Site refuses such a plan.
         guard let counter = header.aliveCounter else { return .repeated }
         let number = counter.value(of: frame.payload)
         let run = header.bootCounter?.value(of: frame.payload) ?? 0

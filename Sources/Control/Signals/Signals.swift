@@ -183,28 +183,32 @@ struct Signals: ~Copyable {
         image.oldestSafety = .zero
         let hold = settings.heating.hold
         for index in 0..<probes.count
-        where probes.channels[index].freshness.age(now) >= hold {
+        where probes.channels[index].freshness.isStale(now, after: hold) {
             image.lost.insert(row: UInt8(index))
         }
-        judge(.temperature1, probes.image.age, hold)
-        judge(.flow, image.flow.freshness.age(now), hold)
-        judge(.level, image.level.freshness.age(now), hold)
-        judge(.gas, image.gas.freshness.age(now), hold)
-        judge(.flame, image.flame.freshness.age(now), settings.heating.flameStale)
-        judge(.burnerLockout, image.burnerLockout.freshness.age(now), hold)
-        judge(.burnerOn, image.burnerOn.freshness.age(now), hold)
-        judge(.ambientTemperature, image.ambientTemperature.freshness.age(now), hold)
-        judge(.ambientHumidity, image.ambientHumidity.freshness.age(now), hold)
+        if image.isSafety(.temperature1) {
+            image.oldestSafety = probes.image.age
+            if !probes.image.isValid { image.stale.insert(.temperature1) }
+        }
+        judge(.flow, image.flow.freshness, now, hold)
+        judge(.level, image.level.freshness, now, hold)
+        judge(.gas, image.gas.freshness, now, hold)
+        judge(.flame, image.flame.freshness, now, settings.heating.flameStale)
+        judge(.burnerLockout, image.burnerLockout.freshness, now, hold)
+        judge(.burnerOn, image.burnerOn.freshness, now, hold)
+        judge(.ambientTemperature, image.ambientTemperature.freshness, now, hold)
+        judge(.ambientHumidity, image.ambientHumidity.freshness, now, hold)
     }
 
     private mutating func judge(
-        _ signal: SignalID, _ age: Milliseconds, _ limit: Milliseconds
+        _ signal: SignalID, _ freshness: Freshness, _ now: Instant, _ limit: Milliseconds
     ) {
+        let isStale = freshness.isStale(now, after: limit)
         if image.isSafety(signal) {
-            image.oldestSafety = max(image.oldestSafety, age)
-            if age >= limit { image.stale.insert(signal) }
+            image.oldestSafety = max(image.oldestSafety, freshness.age(now))
+            if isStale { image.stale.insert(signal) }
         }
-        if signal != .temperature1, age >= limit, image.has(signal) { image.lost.insert(signal) }
+        if isStale, image.has(signal) { image.lost.insert(signal) }
     }
 }
 
@@ -222,7 +226,8 @@ struct SignalImage: Sendable {
     var gasReady = BinarySignal()
     var burnerLockout = BinarySignal()
     var burnerOn = BinarySignal()
-    /// Safety signals whose age has reached the limit at which heat goes off.
+    /// Safety signals whose age has reached the limit at which heat goes off, or whose node has
+    /// restarted and not yet proved itself.
     var stale = SignalSet()
     /// Any fitted signal that is too old to be shown as a value.
     var lost = SignalSet()

@@ -30,12 +30,15 @@ struct TemperatureChannel: Sendable {
     private(set) var jobCount: UInt8 = 0
     /// The latest sample, whatever its quality: what an over-temperature record shows.
     private(set) var latest: Int32 = 0
+    /// Arrival of the latest sample, whatever its quality.
+    private(set) var latestAt = Instant.never
 
     private var hasValue = false
     private var valueAt = Instant.never
     private var isFirstAfterRestart = true
     private var ratioFault = SignalQuality.ok
-    private var rejected: Int32 = 0
+    private var rejectedLowest: Int32 = 0
+    private var rejectedHighest: Int32 = 0
     private var rejectedCount: UInt8 = 0
 
     /// What a sample led to.
@@ -46,6 +49,7 @@ struct TemperatureChannel: Sendable {
         _ sample: Int32, at arrival: Instant, siteLimit: Int32, jobLimit: Int32
     ) -> Outcome {
         latest = sample
+        latestAt = arrival
         let judged = judge(sample, at: arrival)
         isFirstAfterRestart = false
         countVotes(sample, judged, siteLimit: siteLimit, jobLimit: jobLimit)
@@ -54,10 +58,7 @@ struct TemperatureChannel: Sendable {
             use(sample, at: arrival)
             return .used
         case .rate:
-            rejectedCount =
-                rejectedCount > 0 && abs(sample - rejected) <= Self.adoptionSpread
-                ? rejectedCount + 1 : 1
-            rejected = sample
+            countRejected(sample)
             guard rejectedCount >= Self.adoptionCount else {
                 quality = .rate
                 return .rejected
@@ -113,6 +114,22 @@ struct TemperatureChannel: Sendable {
         // After 24 s any step between the range limits is slow enough; the product stays small.
         let allowed = Self.rateMaximum * min(max(elapsed, 0), 60_000)
         return jump > allowed ? .rate : .ok
+    }
+
+    /// Counts rejected samples that all agree with each other: a value that keeps moving has no new
+    /// level to adopt. Both are within the probe's range here, so the difference fits.
+    private mutating func countRejected(_ sample: Int32) {
+        let lowest = min(rejectedLowest, sample)
+        let highest = max(rejectedHighest, sample)
+        if rejectedCount > 0, highest - lowest <= Self.adoptionSpread {
+            rejectedLowest = lowest
+            rejectedHighest = highest
+            rejectedCount += 1
+        } else {
+            rejectedLowest = sample
+            rejectedHighest = sample
+            rejectedCount = 1
+        }
     }
 
     private mutating func countVotes(

@@ -8,6 +8,8 @@ import Units
 struct Temperatures: ~Copyable {
     /// Probes further apart than this are not both right (§5).
     static let spreadMaximum: Int32 = 5_000
+    /// How long they must be apart before it counts, and how long a probe that was left out must
+    /// agree again before it is believed.
     static let spreadDelay = Milliseconds(10_000)
     static let votesNeeded: UInt8 = 2
 
@@ -18,6 +20,7 @@ struct Temperatures: ~Copyable {
     /// The probe that is left out because it stands apart from the two others.
     private(set) var excluded: Int?
     private var spreadSince: Instant?
+    private var agreesSince: Instant?
     private var hasSample = false
 
     init(count: Int) {
@@ -38,11 +41,11 @@ struct Temperatures: ~Copyable {
         var freshest = Int64.max
         for index in 0..<count {
             let channelAge = channels[index].freshness.age(now)
-            if channelAge < staleAfter {
+            if !channels[index].freshness.isStale(now, after: staleAfter) {
                 valid |= 1 << UInt8(index)
-            } else {
-                channels[index].forgetVotes()
             }
+            // By the latest sample, not the latest good one: rejected ones vote too (§5).
+            if now - channels[index].latestAt >= staleAfter { channels[index].forgetVotes() }
             if index != excluded, channelAge.rawValue < freshest {
                 freshest = channelAge.rawValue
             }
@@ -79,7 +82,7 @@ struct Temperatures: ~Copyable {
     }
 
     private mutating func disagree(_ valid: UInt8, _ now: Instant) {
-        if let index = excluded, valid == 0b111, !standsApart(index) { excluded = nil }
+        readmit(valid, now)
         var lowest = Int32.max
         var highest = Int32.min
         var compared = 0
@@ -105,6 +108,20 @@ struct Temperatures: ~Copyable {
         }
     }
 
+    /// A probe that was left out comes back slowly: one that crosses the others on its way through
+    /// has not become right.
+    private mutating func readmit(_ valid: UInt8, _ now: Instant) {
+        guard let index = excluded, valid == 0b111, !standsApart(index) else {
+            agreesSince = nil
+            return
+        }
+        let since = agreesSince ?? now
+        agreesSince = since
+        guard now - since >= Self.spreadDelay else { return }
+        excluded = nil
+        agreesSince = nil
+    }
+
     /// Whether the probe is further than the limit from both others.
     private func standsApart(_ index: Int) -> Bool {
         let a = channels[(index + 1) % 3].value
@@ -123,11 +140,14 @@ struct Temperatures: ~Copyable {
         return furthest
     }
 
-    /// 1oo1, 1oo2, 2oo3; a channel that is not valid votes as soon as a valid one does (§5).
+    /// 1oo1, 1oo2, 2oo3; a channel that is not valid, or left out, votes as soon as another does
+    /// (§5), so that 2oo3 degrades to 1oo2.
     private mutating func trip(_ valid: UInt8) {
         var siteVotes = 0
         var jobVotes = 0
-        var invalid = 0
+        // Votes of channels that are not to be trusted and do not vote themselves.
+        var sitePresumed = 0
+        var jobPresumed = 0
         image.hottest = image.control
         for index in 0..<count {
             let overSite = channels[index].siteCount >= Self.votesNeeded
@@ -135,11 +155,14 @@ struct Temperatures: ~Copyable {
             if overSite { siteVotes += 1 }
             if overJob { jobVotes += 1 }
             if overSite || overJob { image.hottest = max(image.hottest, channels[index].latest) }
-            if !overSite, !overJob, valid & (1 << UInt8(index)) == 0 { invalid += 1 }
+            if valid & (1 << UInt8(index)) == 0 || index == excluded {
+                if !overSite { sitePresumed += 1 }
+                if !overJob { jobPresumed += 1 }
+            }
         }
         let needed = count == 3 ? 2 : 1
-        image.isOverSite = siteVotes > 0 && siteVotes + invalid >= needed
-        image.isOverJob = jobVotes > 0 && jobVotes + invalid >= needed
+        image.isOverSite = siteVotes > 0 && siteVotes + sitePresumed >= needed
+        image.isOverJob = jobVotes > 0 && jobVotes + jobPresumed >= needed
     }
 }
 
