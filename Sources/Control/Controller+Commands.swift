@@ -43,8 +43,8 @@ extension Controller {
         events.state(.targetChanged(from: before, to: target, requester))
     }
 
-    /// Whether the condition behind a FATAL still holds, on valid samples; what cannot be seen to be
-    /// gone is not gone (§7.5).
+    /// Whether the condition behind a FATAL still holds, on valid samples; what cannot be seen to
+    /// be gone is not gone (§7.5).
     func holds(_ code: AlarmCode) -> Bool {
         switch code {
         case .uncommandedHeating:

@@ -4,14 +4,15 @@ public import Units
 
 /// The whole controller as one value: (state, inputs, now) → (outputs, events), in two halves.
 ///
-/// `decide` looks at what came in and says what the relay board shall do; `settle` looks at what the
-/// board answered and says whether the permit line may change. The order within is the design (§5):
+/// `decide` looks at what came in and says what the relay board shall do; `settle` looks at what
+/// the board answered and says whether the permit line may change. The order within is the design
+/// (§5):
 ///
 ///     signals → disaster → interlock → job → cut-off → [board] → read-back → cut-off → alarms
 ///
 /// What it may never do: energise anything in the default value of its outputs, ask for an edge of
-/// the permit line after a FATAL, or leave TRIPPED by anything but the button at the site.
-/// After a crash it starts with everything open and the lockout that its record tells.
+/// the permit line after a FATAL, or leave TRIPPED by anything but the button at the site. After a
+/// crash it starts with everything open and the lockout that its record tells.
 public struct Controller: ~Copyable {
     /// A gap between two ticks from which the tick counts as late (§7.4).
     public static let lateTick = Milliseconds(250)
@@ -22,7 +23,7 @@ public struct Controller: ~Copyable {
     let settings: Settings
     public internal(set) var lockout: LockoutRecord
     /// The ten seconds before the first FATAL of the lockout.
-    public private(set) var preTrip = PreTripSamples()
+    public internal(set) var preTrip = PreTripSamples()
 
     var tick = Tick(0)
     var now = Instant.never
@@ -41,15 +42,15 @@ public struct Controller: ~Copyable {
     private var hasStarted = false
     private var isLate = false
     private var hasJudgedStop = false
-    private var handledFatals = 0
-    private var isResetting = false
-    private var resetAt = Instant.never
-    private var trippedAt = Instant.never
-    private var tripCorrelation = Correlation(0)
-    private var outputs = Outputs()
+    var handledFatals = 0
+    var isResetting = false
+    var resetAt = Instant.never
+    var trippedAt = Instant.never
+    var tripCorrelation = Correlation(0)
+    var outputs = Outputs()
     private var commanded = RelayMask.none
-    private var savesLockout = false
-    private var savesPreTrip = false
+    var savesLockout = false
+    var savesPreTrip = false
     private var wasHeatOn = false
     private var bootAtCheck: UInt8 = 0
     private var lostShown: UInt32 = 0
@@ -187,8 +188,8 @@ public struct Controller: ~Copyable {
         stateChanges(&events)
     }
 
-    /// The ambient sensor protects nothing, so its loss waits until a silent bus, which explains it,
-    /// would have been called silent.
+    /// The ambient sensor protects nothing, so its loss waits until a silent bus, which explains
+    /// it, would have been called silent.
     private mutating func noteAmbient() {
         let age = signals.image.ambientTemperature.freshness.age(now)
         guard check.isDone, signals.image.has(.ambientTemperature), age >= Signals.ambientLoss
@@ -356,8 +357,8 @@ public struct Controller: ~Copyable {
         return verdict
     }
 
-    /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let that
-    /// run's lease expire. With heat on that is E402, found before or in this very tick.
+    /// §7.6 step 9. The mark "heat on" of the run before, once the board has had the time to let
+    /// that run's lease expire. With heat on that is E402, found before or in this very tick.
     private mutating func judgeUncleanStop() {
         guard recollection.wasHeating, !hasJudgedStop, alarms.fatalCount == 0 else { return }
         hasJudgedStop = true
@@ -388,7 +389,8 @@ public struct Controller: ~Copyable {
         }
     }
 
-    /// - Parameter wasEdge: an edge of the permit line is made for the check at the end of this tick.
+    /// - Parameter wasEdge: an edge of the permit line is made for the check at the end of this
+    ///   tick.
     private mutating func advanceCheck(
         _ answer: BoardAnswer, wasEdge: Bool, _ events: inout EventBuffer
     ) {
@@ -434,143 +436,5 @@ public struct Controller: ~Copyable {
             alarms.find(.selfCheckFailed, value: 6, as: .fatal)
         }
         isResetting = false
-    }
-
-    // MARK: Cut-off
-
-    /// Carries out every FATAL found so far in this tick. May only open.
-    private mutating func cutIfFatal(_ events: inout EventBuffer) {
-        while handledFatals < alarms.fatalCount {
-            let code = alarms.fatal(handledFatals)
-            handledFatals += 1
-            if !isTripped {
-                cut(code, &events)
-            } else {
-                events.correlation = tripCorrelation
-                abandonReset(&events)
-            }
-            if lockout.contains(code) { continue }
-            let view = alarms.views[Int(code.rawValue)]
-            lockout.append(
-                LockoutRecord.Entry(
-                    code: code, tick: tick, at: now, value: view.value, limit: view.limit))
-            noteLockoutChange()
-        }
-        holdStandingFatals(&events)
-    }
-
-    /// A FATAL that was active before needs no new place in the record, but power and a reset it
-    /// stops like a new one.
-    private mutating func holdStandingFatals(_ events: inout EventBuffer) {
-        var holding = alarms.fatalsHolding
-        guard let code = holding.popFirst() else { return }
-        if isTripped {
-            abandonReset(&events)
-            return
-        }
-        cut(code, &events)
-        guard !lockout.contains(code) else { return }
-        let view = alarms.views[Int(code.rawValue)]
-        lockout.append(
-            LockoutRecord.Entry(
-                code: code, tick: tick, at: now, value: view.value, limit: view.limit))
-        noteLockoutChange()
-    }
-
-    /// A new FATAL while the reset's self-check runs: whoever pressed the button had not seen it.
-    private mutating func abandonReset(_ events: inout EventBuffer) {
-        guard isResetting else { return }
-        isResetting = false
-        check.stop(now: now, events: &events)
-        outputs.relays = .none
-        refuseReset(.conditionHolds, &events)
-    }
-
-    private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {
-        lockout.stateAtTrip = job.state
-        savesPreTrip = true
-        trippedAt = now
-        tripCorrelation = events.correlation
-        alarms.firstOut = code
-        isResetting = false
-        interlock.trip(now: now, events: &events)
-        job.lockOut(code, now: now, events: &events)
-        events.state(.powerCut(code))
-        check.stop(now: now, events: &events)
-        outputs.relays = .none
-    }
-
-    private mutating func noteLockoutChange() {
-        lockout.sequence &+= 1
-        lockout.recentResets = resets.count(now)
-        savesLockout = true
-    }
-
-    // MARK: Reset
-
-    private mutating func operateButton(_ line: LineState, _ events: inout EventBuffer) {
-        let press = button.step(line, now: now)
-        if button.isStuck { alarms.find(.buttonStuck) }
-        guard let press, isTripped, !isResetting else { return }
-        if let refusal = resetRefusal(press) {
-            refuseReset(refusal, &events)
-            return
-        }
-        // Accepted: from here the self-check decides, and the board, by its own sight of the button.
-        isResetting = true
-        resetAt = now
-        events.state(.resetAccepted)
-        signals.mark()
-        check.start(now: now, events: &events)
-    }
-
-    private mutating func resetRefusal(_ press: ResetButton.Press) -> ResetRefusal? {
-        if press.length < ResetButton.pressMinimum { return .pressTooShort }
-        if press.length > ResetButton.pressMaximum { return .pressTooLong }
-        if press.began - trippedAt < Milliseconds(30_000) { return .tooSoon }
-        if resets.count(now) >= UInt8(ResetHistory.maximum) { return .tooMany }
-        if shown.sense == .active { return .powerStillPresent }
-        for index in 0..<Int(lockout.count) where holds(lockout[index].code) {
-            return .conditionHolds
-        }
-        return nil
-    }
-
-    mutating func refuseReset(_ reason: ResetRefusal, _ events: inout EventBuffer) {
-        events.state(.resetRefused(reason))
-        if reason == .tooMany {
-            alarms.find(.tooManyResets, value: Int32(resets.count(now)), limit: 5)
-        } else {
-            alarms.find(.resetRefused, value: Int32(reason.rawValue))
-        }
-    }
-
-    /// The check has had its time. A sensor that comes back an hour later must not close anything:
-    /// whoever pressed the button has left.
-    private mutating func endReset(_ events: inout EventBuffer) {
-        var holding = !alarms.fatalsHolding.isEmpty
-        for index in 0..<Int(lockout.count) where holds(lockout[index].code) { holding = true }
-        if check.isDone, !holding {
-            finishReset(&events)
-        } else if holding {
-            abandonReset(&events)
-        } else if now - resetAt >= Self.resetSpan {
-            isResetting = false
-            check.stop(now: now, events: &events)
-            refuseReset(.selfCheckTimedOut, &events)
-        }
-    }
-
-    private mutating func finishReset(_ events: inout EventBuffer) {
-        isResetting = false
-        preTrip = PreTripSamples()
-        events.correlation = tripCorrelation
-        resets.note(now)
-        lockout.clear()
-        noteLockoutChange()
-        alarms.firstOut = nil
-        alarms.resetFatals(events: &events)
-        interlock.release(now: now, events: &events)
-        job.resetLockout(now: now, events: &events)
     }
 }

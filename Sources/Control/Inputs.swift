@@ -93,8 +93,8 @@ public struct ShellConditions: Hashable, Sendable {
 /// What is known of the time before this start (§7.6 steps 2 and 9).
 public struct Recollection: Sendable {
     public enum Lockout: Sendable {
-        /// Both copies valid, equal, and with nothing in them that counts; or a device that never had
-        /// any.
+        /// Both copies valid, equal, and with nothing in them that counts; or a device that never
+        /// had any.
         case clear
         /// Both copies valid and equal, with a FATAL or with resets that still count.
         case locked(LockoutRecord)

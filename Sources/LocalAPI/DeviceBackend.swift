@@ -34,8 +34,8 @@ public protocol DeviceBackend: AnyObject {
     func events(_ query: EventQuery) throws(RPCError) -> EventPage
     /// Heating cycles, newest first.
     func transactions(limit: Int) throws(RPCError) -> [JSONValue]
-    /// The ten seconds before the latest lockout, as `preTripDocument` wrote them; null if there was
-    /// none. Kept on disk, so that a restart does not take the story away.
+    /// The ten seconds before the latest lockout, as `preTripDocument` wrote them; null if there
+    /// was none. Kept on disk, so that a restart does not take the story away.
     func preTrip() throws(RPCError) -> JSONValue
     /// Plays the world of a simulated board. `notSimulated` on any other.
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue

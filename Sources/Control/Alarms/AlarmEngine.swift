@@ -5,8 +5,9 @@ import Units
 /// service. What the alarms mean is in the table; when one is found is the business of the parts.
 ///
 /// Each tick the parts *find* conditions; at its end `step` compares what was found with what is
-/// active. A FATAL is also listed in the order of its finding, because the first-out keeps place one.
-/// What is found as FATAL cuts: no acknowledgement, shelf, suppression or delay stands in between.
+/// active. A FATAL is also listed in the order of its finding, because the first-out keeps place
+/// one. What is found as FATAL cuts: no acknowledgement, shelf, suppression or delay stands in
+/// between.
 struct AlarmEngine: ~Copyable {
     /// More alarms than this in `floodWindow` are a flood (EEMUA 191, "more than 10 in 10 min").
     static let floodCount = 10
@@ -24,8 +25,8 @@ struct AlarmEngine: ~Copyable {
     private var fatals: InlineArray<16, AlarmCode>
     /// FATALs found in this tick that were not active before, in the order of their finding.
     private(set) var fatalCount = 0
-    /// Every FATAL whose condition holds in this tick, whether it is new or not: while there is one,
-    /// no reset can end and nothing that is closed may stay so.
+    /// Every FATAL whose condition holds in this tick, whether it is new or not: while there is
+    /// one, no reset can end and nothing that is closed may stay so.
     private(set) var fatalsHolding = AlarmSet()
     /// ERRORs whose condition held in this tick: no start while there is one.
     private(set) var errors = AlarmSet()
@@ -89,7 +90,8 @@ struct AlarmEngine: ~Copyable {
         views[Int(code.rawValue)].state != .normal
     }
 
-    /// The cause of a FATAL can still be seen, by a sight that finds nothing while the power is cut.
+    /// The cause of a FATAL can still be seen, by a sight that finds nothing while the power is
+    /// cut.
     mutating func hold(_ code: AlarmCode) {
         if active.contains(code) { found.insert(code) }
     }

@@ -26,7 +26,8 @@ struct DisasterDetector: ~Copyable {
         var isActive: Bool
         /// In the part of the job in which a lost signal is fatal: PRECIRC to RUN, HOLD, RETRY.
         var needsSignals: Bool
-        /// The job has had its fuel on: a flame is then a valve that leaks, not a detector that lies.
+        /// The job has had its fuel on: a flame is then a valve that leaks, not a detector that
+        /// lies.
         var hasBurnt: Bool
         var isHeatOn: Bool
         /// When the heat last went off; long ago if it never was on.

@@ -4,9 +4,9 @@ import Units
 
 /// The sequence of §7.2 for a profile, with the site's durations in it.
 ///
-/// The order of the guards in a step is the order of the rows in the specification's table. A time-out
-/// that the table does not give is there because every wait must end, and is far beyond what a healthy
-/// plant needs (chosen).
+/// The order of the guards in a step is the order of the rows in the specification's table. A
+/// time-out that the table does not give is there because every wait must end, and is far beyond
+/// what a healthy plant needs (chosen).
 public func builtInSequence(for profile: HeatingProfile, _ p: HeatingParameters) -> Sequence {
     switch profile {
     case .gas: gasSequence(p)

@@ -147,8 +147,8 @@ struct HeatingJob: ~Copyable {
         }
     }
 
-    /// A FATAL came first in this tick, so the job is not run; what it would itself have found fatal
-    /// in this tick is recorded behind the first-out (§8, T33).
+    /// A FATAL came first in this tick, so the job is not run; what it would itself have found
+    /// fatal in this tick is recorded behind the first-out (§8, T33).
     mutating func fatalInThisTick(
         _ signals: SignalImage, _ context: Context, settings: Settings
     ) -> AlarmCode? {

@@ -1,8 +1,8 @@
 import RelayBoard
 import Units
 
-/// The steps of a sequence as a graph: which step can follow which, by any rule of any step. Sets of
-/// steps are one bit each; a job is in step 0 at its start.
+/// The steps of a sequence as a graph: which step can follow which, by any rule of any step. Sets
+/// of steps are one bit each; a job is in step 0 at its start.
 struct SequenceGraph {
     let sequence: Sequence
     /// Steps in which there is heat.

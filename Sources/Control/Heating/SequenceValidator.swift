@@ -52,8 +52,9 @@ public struct SequenceDefect: Hashable, Sendable {
 
 /// Checks the rules V1 to V8 of §7.2 for any sequence, whoever wrote it.
 ///
-/// The rules that speak of "before" and "past" are asked of every way that a job can take through the
-/// steps, not of the order in which they are written: a jump must not get around a check or a purge.
+/// The rules that speak of "before" and "past" are asked of every way that a job can take through
+/// the steps, not of the order in which they are written: a jump must not get around a check or a
+/// purge.
 ///
 /// - Returns: the first defect found, by rule; nil if the sequence may run.
 public func defect(
@@ -205,7 +206,7 @@ private struct SequenceCheck {
         for index in 0..<sequence.count {
             let step = sequence[index]
             let isPause = step.kind != .retry || step.minimum >= pause && step.until == .always
-            guard isPause, holdsOnlyWhenStale(step),
+            guard isPause, keepsItsPause(step, at: index), holdsOnlyWhenStale(step),
                 SequenceGraph.every(step, { counts($0, in: step, at: index) })
             else { return SequenceDefect(.v6, step: index) }
         }
@@ -222,6 +223,16 @@ private struct SequenceCheck {
             }
         }
         return nil
+    }
+
+    /// From a retry only its end leads on to heat: a guard could take the pause away.
+    private func keepsItsPause(_ step: Step, at index: UInt8) -> Bool {
+        guard step.kind == .retry else { return true }
+        for position in 0..<Int(step.guards.count)
+        where graph.targets(step.guards[position].action, from: index) & graph.heat != 0 {
+            return false
+        }
+        return true
     }
 
     /// Into retry and hold only by the actions that count trials and wait for signals.

@@ -2,8 +2,8 @@ import Events
 import RelayBoard
 import Units
 
-/// The controller's side of the talk with the relay board: heartbeat numbers, failures, and what the
-/// board's own state says about the last tick.
+/// The controller's side of the talk with the relay board: heartbeat numbers, failures, and what
+/// the board's own state says about the last tick.
 ///
 /// It never repeats an arm by itself after a trip, and it takes nothing for granted that the board
 /// has not read back.

@@ -2,8 +2,8 @@ import Events
 import RelayBoard
 import Units
 
-/// The two contactors in series with the site's supply (§7.4): K1, held by the relay board under its
-/// lease, and K2, held by a monostable that needs an edge of the permit line each 300 ms.
+/// The two contactors in series with the site's supply (§7.4): K1, held by the relay board under
+/// its lease, and K2, held by a monostable that needs an edge of the permit line each 300 ms.
 ///
 /// Each opening opens one of them first and waits for the supply to vanish behind it, K1 and K2 in
 /// turn, so that a welded contact is found within two cycles while the other can still cut.

@@ -1,7 +1,8 @@
 public import RelayBoard
 public import Units
 
-/// What the plant looked like in the ten seconds before a lockout (§7.1, "10 s of pre-trip samples").
+/// What the plant looked like in the ten seconds before a lockout (§7.1, "10 s of pre-trip
+/// samples").
 ///
 /// Written into in every second tick, frozen by the first FATAL, and never read by a rule: it tells
 /// the technician who comes later what went before.

@@ -50,8 +50,8 @@ struct ResetButton: Sendable {
     }
 }
 
-/// How many resets were accepted lately: five in 15 minutes and no more (§7.5; the count that burner
-/// controls of the field use as well, §2.2 "Remote reset limit").
+/// How many resets were accepted lately: five in 15 minutes and no more (§7.5; the count that
+/// burner controls of the field use as well, §2.2 "Remote reset limit").
 struct ResetHistory: Sendable {
     static let maximum = 5
     static let window = Milliseconds(900_000)

@@ -28,8 +28,8 @@ struct SelfCheck: Sendable {
     private(set) var step = SelfCheckStep.waiting
     private(set) var doneAt = Instant.never
     private var enteredAt = Instant.never
-    private var clockAtEntry: UInt32 = 0
-    private var hasClock = false
+    private var boardTimeAtEntry: UInt32 = 0
+    private var hasBoardTime = false
     private var lastBeatAt: Instant?
     private var edges: UInt8 = 0
     private var lastEdgeAt = Instant.never
@@ -130,19 +130,19 @@ struct SelfCheck: Sendable {
         if !status.actual.isEmpty { return isLate ? .readBack : nil }
         // K2 of the run before may still be dropping out.
         if findings.sense == .active { return isLate ? .sense : nil }
-        hasClock = false
+        hasBoardTime = false
         enter(.clock, findings.now, &events)
         return nil
     }
 
     private mutating func clock(_ findings: Findings, _ events: inout EventBuffer) -> Failure? {
         guard let status = findings.answer.status else {
-            hasClock = false
+            hasBoardTime = false
             return nil
         }
-        guard hasClock else {
-            hasClock = true
-            clockAtEntry = status.clockMicroseconds
+        guard hasBoardTime else {
+            hasBoardTime = true
+            boardTimeAtEntry = status.clockMicroseconds
             enteredAt = findings.now
             return nil
         }
@@ -153,7 +153,7 @@ struct SelfCheck: Sendable {
             widening: Int32(
                 clamped: Int64(
                     bitPattern: UInt64(
-                        widening: status.clockMicroseconds &- clockAtEntry))))
+                        widening: status.clockMicroseconds &- boardTimeAtEntry))))
         let deviation = abs(board - elapsed.rawValue * 1_000) * 100
         guard deviation <= elapsed.rawValue * 1_000 * Self.clockTolerancePercent else {
             return .selfCheck

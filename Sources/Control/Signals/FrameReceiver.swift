@@ -18,9 +18,9 @@ struct FrameReceiver: Sendable {
 
     /// Judges a frame of this message. Only an accepted one may be decoded.
     ///
-    /// The alive counter is modular. A step of 1 up to half its range is an advance, and more than 1
-    /// means lost frames; a step back is an old frame, or a node that lost count: it is refused once,
-    /// and the next one that follows it is taken.
+    /// The alive counter is modular. A step of 1 up to half its range is an advance, and more than
+    /// 1 means lost frames; a step back is an old frame, or a node that lost count: it is refused
+    /// once, and the next one that follows it is taken.
     mutating func judge(_ frame: CANFrame, header: FramePlan.Header) -> Verdict {
         guard frame.length >= header.length else { return .tooShort }
         if let byte = header.checksumByte,

@@ -14,7 +14,8 @@ struct ScalarSignal: Sendable {
 
     enum QualityFlag: UInt8, Sendable { case absent, ok, range }
 
-    /// Takes a sample. Outside `lowest...highest` it is no measurement and only lets the signal age.
+    /// Takes a sample. Outside `lowest...highest` it is no measurement and only lets the signal
+    /// age.
     mutating func take(
         _ sample: Int32, at arrival: Instant, isLow: Bool, lowest: Int32, highest: Int32,
         gapMaximum: Milliseconds

@@ -134,7 +134,8 @@ struct Signals: ~Copyable {
                     value != 0, at: arrival, gapMaximum: gap, isAlarming: true)
             }
         case .gasReady: image.gasReady.take(value != 0, at: arrival, gapMaximum: gap)
-        case .burnerLockout: image.burnerLockout.take(
+        case .burnerLockout:
+            image.burnerLockout.take(
                 value != 0, at: arrival, gapMaximum: gap, isAlarming: true)
         case .burnerOn: image.burnerOn.take(value != 0, at: arrival, gapMaximum: gap)
         case .probe1Ratio: probes.channels[0].takeRatio(value)
