@@ -10,7 +10,8 @@ public struct Database: Sendable {
     /// The nodes that `BU_` names, in the order of the file.
     public let nodes: [String]
     /// What was found wrong and was left out or put up with, in the order it was found. Without
-    /// `acceptingDefects` a defect is thrown, so only notes that change no decoded number stand here.
+    /// `acceptingDefects` a defect is thrown, so only notes that change no decoded number stand
+    /// here.
     public let warnings: [DatabaseError]
 
     private let indexByName: [String: Int]
@@ -91,8 +92,9 @@ public struct Signal: Sendable {
 
     /// The number as it stands in the payload, sign-extended where the field is signed.
     ///
-    /// - Returns: nil if the frame is too short, if the multiplexer selects another signal, or if an
-    ///   unsigned field of 64 bits is above `Int64.max`. A code for "not available" is a number here.
+    /// - Returns: nil if the frame is too short, if the multiplexer selects another signal, or if
+    ///   an unsigned field of 64 bits is above `Int64.max`. A code for "not available" is a number
+    ///   here.
     public func raw(in frame: CANFrame) -> Int64? {
         guard case .present(let raw) = presence(in: frame) else { return nil }
         return raw

@@ -33,7 +33,8 @@ extension DatabaseReader {
             }
             return
         }
-        // Of a CAN FD message the multiplexer may stand beyond byte 8. That is no defect of the file.
+        // Of a CAN FD message the multiplexer may stand beyond byte 8. That is no defect of the
+        // file.
         if messages[index].omittedSignals.isEmpty || messages[index].length <= 8 {
             try defect(
                 "the signal \(messages[index].signals[firstSelected].name) is multiplexed, but the "

@@ -147,7 +147,8 @@ extension DatabaseReader {
         let type = try scanner.expectInteger("the signal's value type")
         try scanner.expect(";", after: "the signal's value type")
         guard type != 0, let place else { return }
-        // Read as an integer it would give a plausible wrong number, so the message goes as a whole.
+        // Read as an integer it would give a plausible wrong number, so the message goes as a
+        // whole.
         try defect(
             "the signal \(name) of the message \(messages[place.message].name) is a "
                 + "floating-point number; only integers are decoded", at: line)

@@ -48,7 +48,8 @@ public struct ExactDecimal: Hashable, Sendable, CustomStringConvertible {
         guard other.mantissa != 0 else { return self }
         let (fine, coarse) = exponent <= other.exponent ? (self, other) : (other, self)
         // The coarse one ends in that many zeros when written at the fine one's place. Past 19 of
-        // them it fills more than 64 bits, and the fine one's last digit is not zero, so no sum fits.
+        // them it fills more than 64 bits, and the fine one's last digit is not zero, so no sum
+        // fits.
         let zeros = coarse.exponent - fine.exponent
         guard zeros <= 19 else { return nil }
         var scaled = Int128(coarse.mantissa)

@@ -8,12 +8,12 @@ public import Units
 /// Order of one exchange: TRIP and nothing else if asked; otherwise configure, arm, control; then
 /// the status, whatever became of the writes. The register map is at `Register`.
 ///
-/// Transfers that may be repeated without harm are tried twice: status, identity, configure, ARM and
-/// TRIP. A control write is tried once. When it fails nobody here knows whether the board has taken
-/// its heartbeat number, and a repeated number is refused; the next tick reads the status, takes the
-/// number that follows, and the lease spans at least three ticks. After a time-out nothing more is
-/// tried in this exchange: each attempt on a hung bus costs the whole time-out, and the tick has a
-/// deadline that the permit line depends on.
+/// Transfers that may be repeated without harm are tried twice: status, identity, configure, ARM
+/// and TRIP. A control write is tried once. When it fails nobody here knows whether the board has
+/// taken its heartbeat number, and a repeated number is refused; the next tick reads the status,
+/// takes the number that follows, and the lease spans at least three ticks. After a time-out
+/// nothing more is tried in this exchange: each attempt on a hung bus costs the whole time-out, and
+/// the tick has a deadline that the permit line depends on.
 ///
 /// A write that the board refused, or that reached it damaged, is `done` here: I2C does not tell.
 /// The status does (`refusal`, `refusedCount`, `lastHeartbeat`).

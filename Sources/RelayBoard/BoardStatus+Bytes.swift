@@ -27,8 +27,8 @@ extension BoardStatus {
 
     /// Reads the first 16 bytes of `block`.
     ///
-    /// - Returns: nil if a byte names a cause or a refusal that this map does not have. A board that
-    ///   says something we do not understand is not taken for healthy.
+    /// - Returns: nil if a byte names a cause or a refusal that this map does not have. A board
+    ///   that says something we do not understand is not taken for healthy.
     public init?(_ block: InlineArray<32, UInt8>) {
         guard let tripCause = TripCause(rawValue: block[4]),
             let resetCause = BoardResetCause(rawValue: block[6]),

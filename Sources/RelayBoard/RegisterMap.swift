@@ -97,7 +97,8 @@ public enum WriteRefusal: UInt8, Sendable {
     case unknownRegister = 1
     /// The byte count is not the register's, or is not how many bytes came.
     case wrongLength = 2
-    /// ARM or TRIP without its key; `configure` with an unknown profile or a last byte other than 0.
+    /// ARM or TRIP without its key; `configure` with an unknown profile or a last byte other than
+    /// 0.
     case wrongKey = 3
     /// Relays were to be energised on a board that is not armed.
     case notArmed = 4

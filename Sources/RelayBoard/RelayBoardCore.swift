@@ -2,15 +2,15 @@
 /// the simulator. It holds with the Pi dead, hostile or looping.
 ///
 /// What must never happen: a relay on without ARM and a lease that a heartbeat renews; a forbidden
-/// combination (P4); a trip that a bus write alone clears (P3). So `wanted` is none unless the board
-/// is armed, its lease runs and it has not tripped, each path that ends one of these goes through
-/// `dropAll`, and `tick` asks once more before it drives.
+/// combination (P4); a trip that a bus write alone clears (P3). So `wanted` is none unless the
+/// board is armed, its lease runs and it has not tripped, each path that ends one of these goes
+/// through `dropAll`, and `tick` asks once more before it drives.
 ///
-/// The firmware calls `begin`, `receive`, `transmit` and `stop` from its I2C service and `tick` once
-/// per loop. Time is a free-running counter of µs, 32 bits: only differences are taken, so that its
-/// wrap after 71.6 min means nothing; `tick` must be called more often than every 35 min. Each limit
-/// of time is over as soon as it is reached: a lease of 500 ms ends 500 ms after its heartbeat, not
-/// 1 µs later. No input traps: every byte and every time is an answer or a refusal.
+/// The firmware calls `begin`, `receive`, `transmit` and `stop` from its I2C service and `tick`
+/// once per loop. Time is a free-running counter of µs, 32 bits: only differences are taken, so
+/// that its wrap after 71.6 min means nothing; `tick` must be called more often than every 35 min.
+/// Each limit of time is over as soon as it is reached: a lease of 500 ms ends 500 ms after its
+/// heartbeat, not 1 µs later. No input traps: every byte and every time is an answer or a refusal.
 public struct RelayBoardCore: Sendable {
     public static let firmwareMajor: UInt8 = 1
     public static let firmwareMinor: UInt8 = 0
@@ -111,7 +111,8 @@ public struct RelayBoardCore: Sendable {
         isLocalResetActive = isActive
         elapse(to: now)
         compare(pins)
-        // Said again although `wanted` is none in these cases: this line is the last before a valve.
+        // Said again although `wanted` is none in these cases: this line is the last before a
+        // valve.
         let mayDrive = isArmed && isLeaseRunning && !isTripped
         drive = mayDrive ? wanted : .none
         return drive
@@ -141,8 +142,8 @@ public struct RelayBoardCore: Sendable {
         return least == .max ? nil : least
     }
 
-    /// Takes the result of a self-test that ran during operation (P11). A failed one trips the board
-    /// and keeps it from being armed until it is reset.
+    /// Takes the result of a self-test that ran during operation (P11). A failed one trips the
+    /// board and keeps it from being armed until it is reset.
     public mutating func recordSelfTest(_ result: UInt8) {
         selfTest &= result
         if !selfTestPassed { trip(.selfTest) }
@@ -199,7 +200,8 @@ public struct RelayBoardCore: Sendable {
 
     // MARK: Off
 
-    /// P2 and P3: the lease has run out. With heat on that is a trip; without, the host may arm again.
+    /// P2 and P3: the lease has run out. With heat on that is a trip; without, the host may arm
+    /// again.
     private mutating func expire() {
         expiries &+= 1
         if isHeatOn {
@@ -207,7 +209,8 @@ public struct RelayBoardCore: Sendable {
             return
         }
         isLeaseRunning = false
-        // On a board that was not armed nothing was on, and what an earlier trip left on record stays.
+        // On a board that was not armed nothing was on, and what an earlier trip left on record
+        // stays.
         guard isArmed else { return }
         hasExpired = true
         dropAll()
@@ -270,8 +273,8 @@ public struct RelayBoardCore: Sendable {
     /// Several bytes at once, as a peripheral with a FIFO hands them over.
     public mutating func receive(_ bytes: Span<UInt8>) { transfer.receive(bytes) }
 
-    /// A whole reply at once: the same bytes as `transmit` gives one by one, which are the count, as
-    /// many bytes of `block` (those behind them mean nothing) and the PEC.
+    /// A whole reply at once: the same bytes as `transmit` gives one by one, which are the count,
+    /// as many bytes of `block` (those behind them mean nothing) and the PEC.
     public mutating func transmit(
         into block: inout InlineArray<32, UInt8>
     ) -> (count: UInt8, code: UInt8) {
@@ -357,8 +360,8 @@ public struct RelayBoardCore: Sendable {
         return .none
     }
 
-    /// ARM is worth one lease: armed and unheard of again, the board disarms itself. On a board that
-    /// is armed already it does nothing, so that no host holds relays by writing ARM.
+    /// ARM is worth one lease: armed and unheard of again, the board disarms itself. On a board
+    /// that is armed already it does nothing, so that no host holds relays by writing ARM.
     private mutating func arm() -> WriteRefusal {
         guard transfer.content(0) == Register.armKey.0, transfer.content(1) == Register.armKey.1
         else { return .wrongKey }

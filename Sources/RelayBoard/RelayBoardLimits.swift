@@ -3,7 +3,8 @@
 /// All from the specification's §6(a), where they were chosen from what burner controls in the
 /// field do (§2.2). None was measured on a burner.
 public enum RelayBoardLimits {
-    /// P2, in ms. At least three of the Pi's ticks of 100 ms, so that one lost heartbeat is no trip.
+    /// P2, in ms. At least three of the Pi's ticks of 100 ms, so that one lost heartbeat is no
+    /// trip.
     public static let leaseMinimum: UInt32 = 300
     /// P2, in ms: with a dead Pi fuel flows at most this long.
     public static let leaseMaximum: UInt32 = 1_000

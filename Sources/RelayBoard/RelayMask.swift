@@ -48,9 +48,9 @@ extension RelayMask {
     /// P4: whether no board of this profile ever drives these relays together.
     ///
     /// Spark needs an open valve: a spark into a chamber that has been left alone finds what leaked
-    /// into it. Heat needs the pump, or the water stands still in the exchanger; and it needs K1, so
-    /// that nothing heats behind the back of the first contactor. Pump, fan and power may be on in
-    /// any combination.
+    /// into it. Heat needs the pump, or the water stands still in the exchanger; and it needs K1,
+    /// so that nothing heats behind the back of the first contactor. Pump, fan and power may be on
+    /// in any combination.
     public func isForbidden(by profile: BoardProfile) -> Bool {
         switch profile {
         case .burner:

@@ -32,7 +32,8 @@ public struct SimulatedRelayBoard: RelayBus {
     public private(set) var now = Instant(0)
     /// The relays that the board drives.
     public private(set) var drive = RelayMask.none
-    /// What changed since the owner last removed it, oldest first. It grows only when a relay moves.
+    /// What changed since the owner last removed it, oldest first. It grows only when a relay
+    /// moves.
     public private(set) var changes: [Change] = []
     /// The firmware's state, for an owner who wants to look inside.
     public private(set) var core: RelayBoardCore
@@ -103,8 +104,8 @@ public struct SimulatedRelayBoard: RelayBus {
             now = max(now, bootsAt)
             boot()
         }
-        // A deadline at or after `time` needs no stop of its own. Each round moves by 1 ms at least,
-        // so that no defect of the core can hold the simulator here.
+        // A deadline at or after `time` needs no stop of its own. Each round moves by 1 ms at
+        // least, so that no defect of the core can hold the simulator here.
         while true {
             let wait = Int64(min(core.untilNextChange ?? .max, Self.passMaximum))
             guard wait < (time - now).rawValue * rate else { break }
@@ -119,8 +120,8 @@ public struct SimulatedRelayBoard: RelayBus {
         clockThen &+ UInt32(truncatingIfNeeded: (now - clockSince).rawValue &* rate)
     }
 
-    /// One pass of the firmware's loop, and a second one if a relay moved: the real loop has read the
-    /// pins again some µs later.
+    /// One pass of the firmware's loop, and a second one if a relay moved: the real loop has read
+    /// the pins again some µs later.
     private mutating func step() {
         guard !isOff else { return }
         let driven = core.tick(now: microseconds, pins: pins, localReset: isLocalResetActive)

@@ -75,7 +75,8 @@ struct DamageTests {
         return (isQuarantined, isRepaired)
     }
 
-    /// - Returns: how many cases there were, and in how many the database and the lockout showed it.
+    /// - Returns: how many cases there were, and in how many the database and the lockout showed
+    ///   it.
     private func sweep(
         _ file: String, _ kind: Kind, victim: Victim
     ) throws -> (cases: Int, quarantined: Int, repaired: Int) {

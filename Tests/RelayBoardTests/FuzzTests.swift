@@ -4,8 +4,8 @@ import Testing
 /// Goal: whatever a host writes, and whenever, the board drives no forbidden mask, and nothing at
 /// all but under ARM and a lease, with proof, within its limits of time.
 ///
-/// Method: random transactions from a seed, by a host that is sane and mad by turns, with pins and a
-/// button that move by themselves. The checker shares no state with the board: it reads the
+/// Method: random transactions from a seed, by a host that is sane and mad by turns, with pins and
+/// a button that move by themselves. The checker shares no state with the board: it reads the
 /// transactions as they were sent and knows from them alone what may be on and until when.
 @Suite("Random hosts")
 struct FuzzTests {

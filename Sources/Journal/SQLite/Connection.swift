@@ -68,7 +68,8 @@ struct Connection: ~Copyable {
 
     /// Runs `quick_check` for at most `limit` milliseconds.
     ///
-    /// - Returns: what it found wrong, first line; nil for nothing, or for nothing within the limit.
+    /// - Returns: what it found wrong, first line; nil for nothing, or for nothing within the
+    ///   limit.
     borrowing func firstFault(withinMilliseconds limit: Int64) throws(JournalError) -> String? {
         let deadline = Deadline(milliseconds: limit)
         let context = Unmanaged.passUnretained(deadline).toOpaque()

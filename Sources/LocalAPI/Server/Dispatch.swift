@@ -125,7 +125,8 @@ extension LocalServer {
                 answer = try CommandMethods.answer(command, result, state)
                 audit(call.method, call.request, connection, nil)
             } else {
-                answer = try StateMethods(state: state, backend: backend).answer(call.method, call.request)
+                answer = try StateMethods(state: state, backend: backend).answer(
+                    call.method, call.request)
             }
             reply(answer, to: call.request, on: connection, now)
         } catch {
