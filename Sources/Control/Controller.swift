@@ -15,6 +15,9 @@ public import Units
 public struct Controller: ~Copyable {
     /// A gap between two ticks from which the tick counts as late (§7.4).
     public static let lateTick = Milliseconds(250)
+    /// From the accepted press to the end of its self-check. A healthy one takes 4 s, and 5 s more
+    /// are the sensors' (§7.6, step 8).
+    static let resetSpan = Milliseconds(10_000)
 
     let settings: Settings
     public internal(set) var lockout: LockoutRecord
@@ -40,6 +43,7 @@ public struct Controller: ~Copyable {
     private var hasJudgedStop = false
     private var handledFatals = 0
     private var isResetting = false
+    private var resetAt = Instant.never
     private var trippedAt = Instant.never
     private var tripCorrelation = Correlation(0)
     private var outputs = Outputs()
@@ -149,8 +153,10 @@ public struct Controller: ~Copyable {
     }
 
     private mutating func noteGap(_ gap: Milliseconds, _ events: inout EventBuffer) {
-        isLate = gap >= Self.lateTick
-        guard isLate else { return }
+        // Every second one, so that a loop that is always late still runs its job.
+        isLate = gap >= Self.lateTick && !isLate
+        let isOverrun = gap >= Self.lateTick
+        guard isOverrun else { return }
         let missed = UInt32(truncatingIfNeeded: gap.rawValue / settings.tick.rawValue - 1)
         events.state(.ticksMissed(gap: gap, missed: missed))
         alarms.find(
@@ -262,6 +268,8 @@ public struct Controller: ~Copyable {
         HeatingJob.Context(
             now: now, refusal: job.hasPendingDemand ? refusal() : nil,
             isSelfChecking: !check.isDone,
+            isCheckStuck: check.isWaitingForSensors(now)
+                || link.failures >= BoardLink.failuresMaximum,
             isPowerOpen: interlock.state == .open, isPowerProven: interlock.state == .closed)
     }
 
@@ -333,6 +341,11 @@ public struct Controller: ~Copyable {
         }
         shown.isPermitted = verdict.permit == .edge
         noteRelays(&events)
+        if isTripped {
+            for index in 0..<Int(lockout.count) where holds(lockout[index].code) {
+                alarms.hold(lockout[index].code)
+            }
+        }
         alarms.step(now: now, events: &events)
         verdict.savesLockout = savesLockout
         verdict.savesPreTrip = savesPreTrip
@@ -388,7 +401,7 @@ public struct Controller: ~Copyable {
             settings: settings, events: &events)
         if let failure { fail(failure, &events) }
         if check.isDone { bootAtCheck = link.status.bootCount }
-        if isResetting, check.isDone { finishReset(&events) }
+        if isResetting { endReset(&events) }
     }
 
     /// A board that restarted while everything was open did no harm, but is checked anew.
@@ -443,6 +456,25 @@ public struct Controller: ~Copyable {
                     code: code, tick: tick, at: now, value: view.value, limit: view.limit))
             noteLockoutChange()
         }
+        holdStandingFatals(&events)
+    }
+
+    /// A FATAL that was active before needs no new place in the record, but power and a reset it
+    /// stops like a new one.
+    private mutating func holdStandingFatals(_ events: inout EventBuffer) {
+        var holding = alarms.fatalsHolding
+        guard let code = holding.popFirst() else { return }
+        if isTripped {
+            abandonReset(&events)
+            return
+        }
+        cut(code, &events)
+        guard !lockout.contains(code) else { return }
+        let view = alarms.views[Int(code.rawValue)]
+        lockout.append(
+            LockoutRecord.Entry(
+                code: code, tick: tick, at: now, value: view.value, limit: view.limit))
+        noteLockoutChange()
     }
 
     /// A new FATAL while the reset's self-check runs: whoever pressed the button had not seen it.
@@ -451,6 +483,7 @@ public struct Controller: ~Copyable {
         isResetting = false
         check.stop(now: now, events: &events)
         outputs.relays = .none
+        refuseReset(.conditionHolds, &events)
     }
 
     private mutating func cut(_ code: AlarmCode, _ events: inout EventBuffer) {
@@ -485,6 +518,7 @@ public struct Controller: ~Copyable {
         }
         // Accepted: from here the self-check decides, and the board, by its own sight of the button.
         isResetting = true
+        resetAt = now
         events.state(.resetAccepted)
         signals.mark()
         check.start(now: now, events: &events)
@@ -508,6 +542,22 @@ public struct Controller: ~Copyable {
             alarms.find(.tooManyResets, value: Int32(resets.count(now)), limit: 5)
         } else {
             alarms.find(.resetRefused, value: Int32(reason.rawValue))
+        }
+    }
+
+    /// The check has had its time. A sensor that comes back an hour later must not close anything:
+    /// whoever pressed the button has left.
+    private mutating func endReset(_ events: inout EventBuffer) {
+        var holding = !alarms.fatalsHolding.isEmpty
+        for index in 0..<Int(lockout.count) where holds(lockout[index].code) { holding = true }
+        if check.isDone, !holding {
+            finishReset(&events)
+        } else if holding {
+            abandonReset(&events)
+        } else if now - resetAt >= Self.resetSpan {
+            isResetting = false
+            check.stop(now: now, events: &events)
+            refuseReset(.selfCheckTimedOut, &events)
         }
     }
 

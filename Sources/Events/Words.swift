@@ -74,6 +74,8 @@ public enum Requester: UInt8, Sendable { case site, technician, admin, cluster, 
 public enum ResetRefusal: UInt8, Sendable {
     case notLocal, noLockout, tooSoon, conditionHolds, powerStillPresent, tooMany
     case pressTooShort, pressTooLong, boardRefused
+    /// The self-check that a reset ends with did not come to its end in time.
+    case selfCheckTimedOut
 }
 
 /// The rules of §7.3, by their numbers there.

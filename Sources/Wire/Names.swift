@@ -180,6 +180,7 @@ extension ResetRefusal {
         case .pressTooShort: "press_too_short"
         case .pressTooLong: "press_too_long"
         case .boardRefused: "board_refused"
+        case .selfCheckTimedOut: "selfcheck_timed_out"
         }
     }
 }

@@ -24,6 +24,9 @@ struct AlarmEngine: ~Copyable {
     private var fatals: InlineArray<16, AlarmCode>
     /// FATALs found in this tick that were not active before, in the order of their finding.
     private(set) var fatalCount = 0
+    /// Every FATAL whose condition holds in this tick, whether it is new or not: while there is one,
+    /// no reset can end and nothing that is closed may stay so.
+    private(set) var fatalsHolding = AlarmSet()
     /// ERRORs whose condition held in this tick: no start while there is one.
     private(set) var errors = AlarmSet()
     private var shelved = AlarmSet()
@@ -47,6 +50,7 @@ struct AlarmEngine: ~Copyable {
     mutating func beginTick() {
         found = AlarmSet()
         errors = AlarmSet()
+        fatalsHolding = AlarmSet()
         fatalCount = 0
     }
 
@@ -64,6 +68,7 @@ struct AlarmEngine: ~Copyable {
         // What is latched stays FATAL until the site resets it, however mild it comes again.
         let isLatched = views[row].severity == .fatal && views[row].state != .normal
         let severity = isLatched ? .fatal : present
+        if severity == .fatal { fatalsHolding.insert(code) }
         let isWorse = severity > views[row].severity
         if found.contains(code), !isWorse { return }
         found.insert(code)
@@ -82,6 +87,11 @@ struct AlarmEngine: ~Copyable {
     /// Raised, and neither cleared nor reset: a consequence of it needs no alarm of its own.
     mutating func isStanding(_ code: AlarmCode) -> Bool {
         views[Int(code.rawValue)].state != .normal
+    }
+
+    /// The cause of a FATAL can still be seen, by a sight that finds nothing while the power is cut.
+    mutating func hold(_ code: AlarmCode) {
+        if active.contains(code) { found.insert(code) }
     }
 
     mutating func fatal(_ index: Int) -> AlarmCode { fatals[index] }
@@ -186,6 +196,7 @@ struct AlarmEngine: ~Copyable {
                 views[Int(row)].state != .normal
             else { continue }
             active.remove(code)
+            chattering.remove(code)
             views[Int(row)].state = .normal
             views[Int(row)].goneAt = nil
             state(code, .reset, .site, &events)

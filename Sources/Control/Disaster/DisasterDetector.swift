@@ -18,6 +18,7 @@ struct DisasterDetector: ~Copyable {
     private var idleWatch = IdleWatch()
     /// As of the latest sample, so that the condition does not come and go between two samples.
     private var idleRise: Int32 = 0
+    private var idleChannels: UInt8 = 0
 
     /// What the rules must know of the job. A value, so that the detector cannot touch the job.
     struct Job {
@@ -144,6 +145,12 @@ struct DisasterDetector: ~Copyable {
             idleWatch.stop()
             idleRise = 0
             return
+        }
+        if signals.temperatures.validChannels != idleChannels {
+            // Another probe speaks now: its value is no rise of the other's.
+            idleChannels = signals.temperatures.validChannels
+            idleWatch.stop()
+            idleRise = 0
         }
         if signals.temperatures.isNew {
             idleRise = idleWatch.take(signals.temperatures.control, at: now)

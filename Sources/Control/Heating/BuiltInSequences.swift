@@ -69,8 +69,8 @@ private func gasSequence(_ p: HeatingParameters) -> Sequence {
         with(
             Step(
                 .retry, clear: RelayMask.heat.union(.spark), minimum: p.interPurge,
-                maximum: p.interPurge + Milliseconds(1_000), until: .always, onPass: .go(ignite),
-                onTimeout: .go(ignite)),
+                maximum: p.interPurge + p.staleFatal + Milliseconds(1_000), until: .always,
+                onPass: .go(ignite), onTimeout: .fatal(.signalStaleFatal)),
             Guard(.demandGone, .stop)),
         to: &sequence)
     add(postcirculate(p), to: &sequence)
@@ -107,8 +107,8 @@ private func waterOnlySequence(_ p: HeatingParameters, heat: RelayMask) -> Seque
         with(
             Step(
                 .retry, clear: .heat, minimum: electricInterPurge,
-                maximum: electricInterPurge + Milliseconds(1_000), until: .always,
-                onPass: .go(run), onTimeout: .go(run)),
+                maximum: electricInterPurge + p.staleFatal + Milliseconds(1_000), until: .always,
+                onPass: .go(run), onTimeout: .fatal(.signalStaleFatal)),
             Guard(.demandGone, .stop)),
         to: &sequence)
     add(postcirculate(p), to: &sequence)

@@ -81,6 +81,8 @@ struct HeatingJob: ~Copyable {
         var refusal: HeatingRefusal?
         /// The self-check must be run first; a demand waits for it.
         var isSelfChecking: Bool
+        /// The check waits for something that does not come.
+        var isCheckStuck = false
         var isPowerOpen: Bool
         var isPowerProven: Bool
     }
@@ -182,8 +184,12 @@ struct HeatingJob: ~Copyable {
         _ context: Context, settings: Settings,
         alarms: inout AlarmEngine, events: inout EventBuffer
     ) {
-        guard hasPendingDemand, !context.isSelfChecking else { return }
-        if let refusal = context.refusal {
+        guard hasPendingDemand else { return }
+        // A check that runs is waited for; one that cannot end is not, or heat would come on hours
+        // after it was asked for.
+        let stuck: HeatingRefusal? = context.isCheckStuck ? .selfCheckRunning : nil
+        guard !context.isSelfChecking || stuck != nil else { return }
+        if let refusal = context.refusal ?? (context.isSelfChecking ? stuck : nil) {
             hasDemand = false
             hasPendingDemand = false
             events.state(.heatingRefused(refusal, requester))
@@ -249,7 +255,7 @@ struct HeatingJob: ~Copyable {
         }
         if elapsed >= sequence.steps[place].minimum,
             holds(sequence.steps[place].until, signals, context, settings),
-            mayLeave(place, context.now)
+            mayLeave(place, signals, context.now)
         {
             return (sequence.steps[place].onPass, .condition(sequence.steps[place].until))
         }
@@ -259,13 +265,24 @@ struct HeatingJob: ~Copyable {
         return (nil, .timeout)
     }
 
-    /// A step that would lead from no heat into heat waits for the rest to be over.
-    private mutating func mayLeave(_ place: Int, _ now: Instant) -> Bool {
-        guard !isHeatOn, sequence.steps[place].onPass == .next, place + 1 < Int(sequence.count)
-        else { return true }
-        switch sequence.steps[place + 1].kind {
-        case .ignite, .stabilise, .heat: return now - heatOffAt >= Self.heatRest
-        case .check, .actuate, .wait, .circulate, .purge, .close, .hold, .retry: return true
+    /// A step that would lead from no heat into heat waits for the rest to be over, and for signals
+    /// that can be believed: an old "no flame" is no news. D-09 ends that wait.
+    private mutating func mayLeave(
+        _ place: Int, _ signals: SignalImage, _ now: Instant
+    ) -> Bool {
+        let target: Int
+        switch sequence.steps[place].onPass {
+        case .next: target = place + 1
+        case .go(let step): target = Int(step)
+        case .fail, .abandon, .fatal, .hold, .retryTrial, .recycle, .resume, .stop, .finish:
+            return true
+        }
+        guard !isHeatOn, target < Int(sequence.count) else { return true }
+        switch sequence.steps[target].kind {
+        case .ignite, .stabilise, .heat:
+            return now - heatOffAt >= Self.heatRest && signals.stale.isEmpty
+        case .check, .actuate, .wait, .circulate, .purge, .close, .hold, .retry:
+            return true
         }
     }
 

@@ -22,8 +22,15 @@ struct BinarySignal: Sendable {
     /// Takes a sample that came in a frame with an advanced alive counter.
     ///
     /// - Parameter gapMaximum: the age from which the former sample no longer counts.
-    mutating func take(_ value: Bool, at arrival: Instant, gapMaximum: Milliseconds) {
-        if hasLast, arrival - freshness.sampledAt >= gapMaximum { forget() }
+    /// - Parameter isAlarming: true is bad news (gas, a lockout): a gap then ends only what was good
+    ///   about the history, and two samples of gas are two however far apart they came.
+    mutating func take(
+        _ value: Bool, at arrival: Instant, gapMaximum: Milliseconds, isAlarming: Bool = false
+    ) {
+        if hasLast, arrival - freshness.sampledAt >= gapMaximum {
+            freshness.mark()
+            if isAlarming, last { isOff = false } else { forget() }
+        }
         if hasLast, value == last {
             if value, !isOn { changedAt = arrival }
             if !value, !isOff { changedAt = arrival }

@@ -23,7 +23,11 @@ struct ScalarSignal: Sendable {
             quality = .range
             return
         }
-        if arrival - freshness.sampledAt >= gapMaximum { forget() }
+        if arrival - freshness.sampledAt >= gapMaximum {
+            // What was low before the gap may still be; what was high is no news any more.
+            highCount = 0
+            freshness.mark()
+        }
         value = sample
         quality = .ok
         if isLow {

@@ -130,10 +130,12 @@ struct Signals: ~Copyable {
         case .gas:
             // A heated gas sensor says nothing until it is warm (§4).
             if !image.has(.gasReady) || image.gasReady.latest {
-                image.gas.take(value != 0, at: arrival, gapMaximum: gap)
+                image.gas.take(
+                    value != 0, at: arrival, gapMaximum: gap, isAlarming: true)
             }
         case .gasReady: image.gasReady.take(value != 0, at: arrival, gapMaximum: gap)
-        case .burnerLockout: image.burnerLockout.take(value != 0, at: arrival, gapMaximum: gap)
+        case .burnerLockout: image.burnerLockout.take(
+                value != 0, at: arrival, gapMaximum: gap, isAlarming: true)
         case .burnerOn: image.burnerOn.take(value != 0, at: arrival, gapMaximum: gap)
         case .probe1Ratio: probes.channels[0].takeRatio(value)
         case .probe2Ratio: probes.channels[1].takeRatio(value)

@@ -15,6 +15,8 @@ struct TemperatureChannel: Sendable {
     static let highest: Int32 = 110_000
     /// 5 000 m°C per second, as m°C per millisecond.
     static let rateMaximum: Int64 = 5
+    /// Good samples further apart than this are not "in a row" (the default of `holdMs`).
+    static let proofGap = Milliseconds(2_000)
     static let adoptionCount: UInt8 = 5
     static let adoptionSpread: Int32 = 2_000
     /// ADC places that mean a broken or shorted NTC, in ‰ of its range.
@@ -155,6 +157,7 @@ struct TemperatureChannel: Sendable {
     }
 
     private mutating func use(_ sample: Int32, at arrival: Instant) {
+        if arrival - valueAt >= Self.proofGap { freshness.mark() }
         value = sample
         valueAt = arrival
         hasValue = true

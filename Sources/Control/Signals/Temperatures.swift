@@ -65,6 +65,7 @@ struct Temperatures: ~Copyable {
     }
 
     private mutating func choose(_ valid: UInt8) {
+        image.validChannels = valid
         let usable = excluded.map { valid & ~(1 << UInt8($0)) } ?? valid
         let all: UInt8 = (1 << UInt8(count)) - 1
         image.isValid = usable != 0
@@ -182,6 +183,8 @@ struct TemperatureImage: Sendable {
     var spread: Int32 = 0
     /// A configured probe is not valid, or left out, while others are.
     var isIncomplete = false
+    /// Which channels are valid, one bit each.
+    var validChannels: UInt8 = 0
     var isOverSite = false
     var isOverJob = false
     /// The highest sample behind a vote: what the record shows.

@@ -102,6 +102,7 @@ extension ResetRefusal {
         case .pressTooShort: "the button was pressed for less than 1 s"
         case .pressTooLong: "the button was pressed for more than 5 s"
         case .boardRefused: "the relay board did not take the reset"
+        case .selfCheckTimedOut: "its self-check did not come to an end within 10 s"
         }
     }
 }
