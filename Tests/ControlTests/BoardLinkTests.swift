@@ -26,7 +26,8 @@ struct BoardLinkTests {
         private(set) var outputs = Outputs()
         private(set) var facts: [Fact] = []
 
-        /// A tick: `relays` asked, and the answer to it. The board takes each heartbeat and follows.
+        /// A tick: `relays` asked, and the answer to it. The board takes each heartbeat and
+        /// follows.
         @discardableResult
         func tick(
             _ relays: RelayMask = .none, isLeased: Bool = true,

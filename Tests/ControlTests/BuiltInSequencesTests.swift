@@ -9,7 +9,8 @@ import Units
 struct BuiltInSequencesTests {
     static let profiles: [HeatingProfile] = [.gas, .electric, .external]
 
-    /// §5's permitted ranges, both ends. `siteLimit` and others that no step holds stay as they are.
+    /// §5's permitted ranges, both ends. `siteLimit` and others that no step holds stay as they
+    /// are.
     static func extremes(isHigh: Bool) -> HeatingParameters {
         var p = HeatingParameters()
         p.maxRun = ms(isHigh ? 86_400_000 : 60_000)

@@ -238,6 +238,9 @@ struct ControllerTests {
         rig.node.gasReady = true
         rig.run(to: 14_000)
         #expect(rig.controller.selfCheckStep == .done)
-        #expect(rig.controller.heatingState != .standby, "the demand was kept")
+        #expect(rig.controller.heatingState == .standby, "the demand was refused meanwhile")
+        rig.send(.demand(isOn: true))
+        rig.tick()
+        #expect(rig.controller.heatingState != .standby)
     }
 }

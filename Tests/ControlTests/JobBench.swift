@@ -118,7 +118,8 @@ final class JobBench {
         while time < end { tick() }
     }
 
-    /// Runs with what the test does at its times; the tick of a time comes after what is done in it.
+    /// Runs with what the test does at its times; the tick of a time comes after what is done in
+    /// it.
     func run(_ script: [(Int64, @Sendable (JobBench) -> Void)], to end: Int64) {
         for (time, act) in script {
             run(to: time - 100)

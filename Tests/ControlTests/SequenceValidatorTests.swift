@@ -5,7 +5,8 @@ import Units
 
 @testable import Control
 
-/// V1 to V8 of §7.2: a good sequence with exactly one thing broken is refused, by that rule and step.
+/// V1 to V8 of §7.2: a good sequence with exactly one thing broken is refused, by that rule and
+/// step.
 @Suite("Sequence validator")
 struct SequenceValidatorTests {
     /// A sequence that a test can take apart.

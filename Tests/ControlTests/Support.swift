@@ -3,8 +3,8 @@ import Events
 import RelayBoard
 import Units
 
-// What several of these tests need: time, facts of a tick, random numbers that replay, and a plan of
-// a site with every sensor.
+// What several of these tests need: time, facts of a tick, random numbers that replay, and a plan
+// of a site with every sensor.
 
 /// An instant of the test, in ms.
 func at(_ milliseconds: Int64) -> Instant { Instant(milliseconds) }

@@ -6,7 +6,8 @@ import Units
 /// §5: one to three probes, what the job steers by, and who votes.
 @Suite("Temperatures")
 struct TemperaturesTests {
-    /// Probes that have read these values each 200 ms up to t = 0; nil is a probe that says nothing.
+    /// Probes that have read these values each 200 ms up to t = 0; nil is a probe that says
+    /// nothing.
     final class Bench {
         var temperatures: Temperatures
         var time: Int64 = -600
