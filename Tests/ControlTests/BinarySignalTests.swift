@@ -68,6 +68,20 @@ struct BinarySignalTests {
         #expect(signal.isSingle == (gap >= 1_000))
     }
 
+    @Test("bad news is not forgotten over a gap, good news is")
+    func remembersBadNews() {
+        var gas = BinarySignal()
+        gas.take(true, at: at(0), gapMaximum: ms(1_000), isAlarming: true)
+        gas.take(true, at: at(60_000), gapMaximum: ms(1_000), isAlarming: true)
+        #expect(gas.isOn, "two samples of gas are two however far apart they came")
+        gas.take(false, at: at(120_000), gapMaximum: ms(1_000), isAlarming: true)
+        #expect(!gas.isOff, "one good sample ends nothing")
+        gas.take(false, at: at(180_000), gapMaximum: ms(1_000), isAlarming: true)
+        #expect(!gas.isOff, "and two with a gap between them do not either")
+        gas.take(false, at: at(180_200), gapMaximum: ms(1_000), isAlarming: true)
+        #expect(gas.isOff && !gas.isOn)
+    }
+
     @Test("a restart ends the belief")
     func forgetsAtRestart() {
         var signal = BinarySignal()

@@ -125,6 +125,19 @@ struct ControllerTests {
         #expect(outputs.heartbeat == nil && outputs.relays == .none && outputs.dropsPermit)
     }
 
+    @Test("a FATAL in a tick in which the self-check wanted an edge: no edge is made")
+    func cutsDuringCheck() {
+        let rig = ControllerRig()
+        while rig.controller.selfCheckStep != .permit || rig.edges.isEmpty { rig.tick() }
+        let edges = rig.edges
+        rig.forcedSense = .active
+        rig.tick()
+        #expect(rig.verdict.tripsNow && rig.verdict.permit == .low)
+        #expect(rig.controller.lockout.firstOut == .powerContact)
+        rig.run(to: rig.time + 5_000)
+        #expect(rig.edges == edges)
+    }
+
     @Test("T21: a dead board in RUN is E401 in the third tick")
     func deadBoard() {
         let rig = ControllerRig()
@@ -225,6 +238,9 @@ struct ControllerTests {
         rig.node.gasReady = true
         rig.run(to: 14_000)
         #expect(rig.controller.selfCheckStep == .done)
-        #expect(rig.controller.heatingState != .standby, "the demand was kept")
+        #expect(rig.controller.heatingState == .standby, "the demand was refused meanwhile")
+        rig.send(.demand(isOn: true))
+        rig.tick()
+        #expect(rig.controller.heatingState != .standby)
     }
 }
