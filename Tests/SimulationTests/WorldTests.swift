@@ -6,6 +6,10 @@ import Site
 import Testing
 import Units
 
+/// The specification's times, where the profile for demonstrations has shorter ones.
+private let ownTimes =
+    #"{"heating":{"parameters":{"precircMs":10000,"prepurgeMs":15000}}}"#
+
 /// Runs a scenario given as the members that differ from an empty one.
 private func run(
     _ actions: String, expecting expectations: String, plant: String = "{}", duration: Int = 60_000,
@@ -13,7 +17,7 @@ private func run(
 ) throws -> [String] {
     let text = """
         {"schema":"scenario.v1","name":"s","purpose":"p","durationMs":\(duration),
-         "profile":"\(profile)","plant":\(plant),"do":[\(actions)],"expect":[\(expectations)]}
+         "profile":"\(profile)","overrides":\(ownTimes),"plant":\(plant),"do":[\(actions)],"expect":[\(expectations)]}
         """
     let scenario = try Scenario(Array(text.utf8), file: "s.json")
     return try ScenarioRunner(siteDirectory: heater).run(scenario).failures.map(\.description)
