@@ -48,7 +48,7 @@ extension Controller {
     func holds(_ code: AlarmCode) -> Bool {
         switch code {
         case .uncommandedHeating:
-            !signals.image.temperatures.isValid || alarms.active.contains(code)
+            !signals.image.temperatures.isValid || disaster.idleRise >= IdleWatch.rise
         case .overTemperatureJob, .overTemperatureSite, .runawayRate, .noTemperatureRise:
             !signals.image.temperatures.isValid || signals.image.temperatures.isOverSite
                 || signals.image.temperatures.isOverJob

@@ -211,7 +211,7 @@ struct AlarmEngine: ~Copyable {
         views[row].severity = .fatal
         views[row].value = entry.value
         views[row].limit = entry.limit
-        views[row].raisedAt = events.at
+        views[row].raisedAt = .never
         views[row].state = .latched
         views[row].count = 1
         state(entry.code, .latched, .site, &events)

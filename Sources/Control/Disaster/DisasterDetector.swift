@@ -17,7 +17,7 @@ struct DisasterDetector: ~Copyable {
     private var riseWindow = RiseWindow()
     private var idleWatch = IdleWatch()
     /// As of the latest sample, so that the condition does not come and go between two samples.
-    private var idleRise: Int32 = 0
+    private(set) var idleRise: Int32 = 0
     private var idleChannels: UInt8 = 0
 
     /// What the rules must know of the job. A value, so that the detector cannot touch the job.
