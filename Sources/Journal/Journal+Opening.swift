@@ -75,7 +75,7 @@ extension Journal {
 
     /// Opens the file, putting aside what cannot be used, and takes up the numbers.
     func openStore(now: Instant) throws(JournalError) {
-        if lock == nil { lock = try DirectoryLock(directory.path) }
+        if lock == nil { lock = try StateDirectoryLock(directory: directory.path) }
         if let fault = directory.fault { try quarantine(reason: fault) }
         do {
             try adopt(try openedStore())

@@ -30,6 +30,9 @@ public final class Journal {
         public var checkLimit = Milliseconds(5_000)
         /// The most pages of 4096 bytes that the file may have. Nil: what the disk gives.
         public var pageLimit: Int64?
+        /// The directory's lock, for a process that took it before. Nil: the journal takes it with
+        /// the database, and stays unwritable while another process has it.
+        public var lock: StateDirectoryLock?
 
         public init(
             directory: String, encoder: EventEncoder, boot: Identifier128, hardware: String? = nil
@@ -86,7 +89,7 @@ public final class Journal {
     let lockoutFile: LockoutFile
     let markerFile: RunMarkerFile
 
-    var lock: DirectoryLock?
+    var lock: StateDirectoryLock?
     var store: Store?
     var runNumber: Int64 = 0
     var counters: [LaneCounter] = []
@@ -124,6 +127,7 @@ public final class Journal {
     public init(_ configuration: Configuration, now: Instant, wall: WallTime) {
         self.configuration = configuration
         directory = StateDirectory(path: configuration.directory)
+        lock = configuration.lock
         lockoutFile = LockoutFile(in: configuration.directory)
         markerFile = RunMarkerFile(in: configuration.directory)
         latestStamp = Stamp(tick: Tick(0), at: now, wall: wall, correlation: Correlation(0))

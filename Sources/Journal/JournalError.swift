@@ -47,6 +47,11 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         origin == .sqlite ? code == 8 : code == 30 || code == 13  // SQLITE_READONLY, EROFS, EACCES
     }
 
+    /// Whether another process keeps the state directory.
+    public var isHeldElsewhere: Bool {
+        origin == .system && operation == "flock" && code == 11  // EWOULDBLOCK
+    }
+
     /// Whether the file's content, rather than its surroundings, is what is wrong: waiting and
     /// trying again then helps nothing.
     public var isDamage: Bool {

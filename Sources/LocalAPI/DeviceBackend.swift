@@ -17,14 +17,16 @@ public protocol DeviceBackend: AnyObject {
     func requestSnapshot()
     func takeSnapshot() -> Snapshot?
 
-    /// Passes a command on. Its result comes out of `takeResult` with the same ticket.
+    /// Passes a command on. Its result comes out of `takeResult` with the same ticket. It must not
+    /// be carried out in a tick after `expiry`; its result is then `expired`.
     /// - Returns: false if too many wait already.
-    func submit(_ request: RequestedCommand, ticket: UInt32) -> Bool
+    func submit(_ request: RequestedCommand, ticket: UInt32, expiry: Instant) -> Bool
     func takeResult() -> (ticket: UInt32, result: CommandResult)?
 
     /// Somebody whom the site file does not list has knocked (E801).
     func noteRefusedPeer(_ peer: Peer)
-    /// A write was answered: who asked for what, and what came of it.
+    /// A write was answered: who asked for what, and what came of it. Of refusals, at most
+    /// `Limits.refusalsTold` come here for each user and period.
     func noteCommand(_ audit: CommandAudit)
 
     /// What is wrong with the shell itself, for `status`.
@@ -83,6 +85,8 @@ public enum CommandResult: Hashable, Sendable {
     case refusedHeat(HeatingRefusal)
     case refusedReset(ResetRefusal)
     case outOfRange
+    /// Not carried out: the loop came to it too late.
+    case expired
 }
 
 public struct ShellReport: Hashable, Sendable {
@@ -95,7 +99,7 @@ public struct ShellReport: Hashable, Sendable {
     public init() {}
 }
 
-/// For the record: every write, also those that were refused.
+/// For the record: a write, also one that was refused.
 public struct CommandAudit: Hashable, Sendable {
     public var method: Method
     public var userID: UInt32
@@ -104,6 +108,8 @@ public struct CommandAudit: Hashable, Sendable {
     public var parameters: JSONObject
     /// nil if it was done.
     public var refusal: RPCError?
+    /// Refusals of this user before this one that went unrecorded, because there were too many.
+    public var unrecorded = 0
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(method)

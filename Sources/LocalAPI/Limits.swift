@@ -20,6 +20,12 @@ public enum Limits {
     public static let idleTime = Milliseconds(300_000)
     /// How long the control loop has to take a command: 20 ticks of 100 ms.
     public static let commandTime = Milliseconds(2_000)
+    /// How long a command may wait for the control loop to take it. It is dropped then, so that
+    /// nothing is done that its caller has given up; the rest of `commandTime` is for saying so.
+    public static let commandWait = Milliseconds(1_500)
+    /// Refusals of one user that go to the record one by one in each period; others are counted.
+    public static let refusalsTold = 10
+    public static let refusalPeriod = Milliseconds(60_000)
     /// Rows in one answer.
     public static let rows = 1_000
     /// Refused users that are remembered, so that each raises its alarm once.

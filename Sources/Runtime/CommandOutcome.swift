@@ -1,14 +1,19 @@
 public import Control
 public import Events
+public import Units
 
 /// A command of the local API with the number that its answer will carry.
 public struct TicketedCommand: Hashable, Sendable {
     public var ticket: UInt32
     public var request: RequestedCommand
+    /// No tick after this carries it out: whoever asked has given up by then, and heat that starts
+    /// minutes after its demand starts for nobody.
+    public var expiry: Instant
 
-    public init(ticket: UInt32, request: RequestedCommand) {
+    public init(ticket: UInt32, request: RequestedCommand, expiry: Instant) {
         self.ticket = ticket
         self.request = request
+        self.expiry = expiry
     }
 }
 
@@ -24,6 +29,8 @@ public struct CommandOutcome: Hashable, Sendable {
         case refusedReset(ResetRefusal)
         /// The value is outside what the site permits (E902).
         case outOfRange
+        /// Never given to the controller: the tick came after the command's expiry.
+        case expired
     }
 
     public var ticket: UInt32

@@ -19,9 +19,7 @@ public struct ControlLoop<
     public var controller: Controller
     private let region: Region
     private var inputs = Inputs()
-    private var events = EventBuffer()
-    /// Events that a tick could state no more because its buffer was full; never reset.
-    public private(set) var eventsLost: UInt64 = 0
+    var events = EventBuffer()
 
     public init(
         bus: consuming Bus, board: consuming Board, lines: consuming Lines,
@@ -68,16 +66,16 @@ public struct ControlLoop<
         inputs.monostable = readings.monostable
         inputs.resetButton = readings.resetButton
         inputs.commands.removeAll()
-        mail.takeCommands(into: &inputs.commands)
+        mail.takeCommands(into: &inputs.commands, at: now)
         inputs.shell = mail.conditions
         events.removeAll()
     }
 
-    private mutating func hand(over verdict: Verdict) {
+    mutating func hand(over verdict: Verdict) {
         if verdict.savesLockout { mail.post(controller.lockout) }
         if verdict.savesPreTrip { mail.post(controller.preTrip) }
         if let isHeatOn = verdict.savesRunMarker { mail.post(runMarker: isHeatOn) }
         for index in 0..<events.count { mail.post(events[index]) }
-        eventsLost &+= UInt64(events.lost)
+        if events.lost > 0 { mail.noteLost(events.lost) }
     }
 }

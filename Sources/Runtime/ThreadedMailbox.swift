@@ -1,12 +1,12 @@
 public import Control
 public import Events
-import Units
+public import Units
 
 /// The control thread's end of the rings to the journal thread and the API thread.
 ///
 /// Nothing here waits or allocates. What finds no room is dealt with by kind:
-/// - events are counted, an event with the count follows when there is room, and the
-///   `eventsLost` condition raises E604;
+/// - events are counted, like those that the tick itself had no room for; an event with the count
+///   follows when there is room, and the `eventsLost` condition raises E604;
 /// - of lockout records and run markers only the latest matters, so it is kept and offered again in
 ///   each tick until it is taken: neither is ever lost.
 public struct ThreadedMailbox: ~Copyable, Mailbox {
@@ -21,14 +21,21 @@ public struct ThreadedMailbox: ~Copyable, Mailbox {
 
     public init(_ post: Postbox) { self.post = post }
 
-    /// At most one command of the API in a tick: then every fact that the tick states about a
-    /// request is about this one, and its answer needs no guessing. Ten a second are more than
-    /// people can type.
-    public mutating func takeCommands(into batch: inout CommandBatch) {
+    /// Drops what has expired, and takes at most one command of the API in a tick: then every fact
+    /// that the tick states about a request is about this one, and its answer needs no guessing.
+    /// Ten a second are more than people can type.
+    public mutating func takeCommands(into batch: inout CommandBatch, at now: Instant) {
         finishTick()
-        guard !batch.isFull, let ticketed = post.commands.pop() else { return }
-        batch.append(ticketed.request)
-        pending = PendingCommand(ticketed)
+        // Ends after 64 at most: the API thread gives up long before it could refill the ring.
+        while !batch.isFull, let ticketed = post.commands.pop() {
+            guard now > ticketed.expiry else {
+                batch.append(ticketed.request)
+                pending = PendingCommand(ticketed)
+                return
+            }
+            // Where there is no room for the answer, the API thread's own time-out is one.
+            _ = post.outcomes.push(CommandOutcome(ticket: ticketed.ticket, result: .expired))
+        }
     }
 
     public var conditions: ShellConditions {
@@ -53,6 +60,11 @@ public struct ThreadedMailbox: ~Copyable, Mailbox {
             return
         }
         post.hasNews.store(true, ordering: .releasing)
+    }
+
+    public mutating func noteLost(_ count: UInt32) {
+        unstatedLosses &+= count
+        post.eventsLost.wrappingAdd(UInt64(count), ordering: .relaxed)
     }
 
     public mutating func post(_ record: LockoutRecord) {

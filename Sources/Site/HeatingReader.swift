@@ -1,5 +1,6 @@
 import Control
 import JSON
+import RelayBoard
 import Units
 
 /// What `heating` says beside the numbers of the plan.
@@ -17,6 +18,10 @@ struct HeatingReader {
     static let restMinimum: Int64 = 10_000
     /// Water below this temperature, stored, grows legionella (specification, "Decided").
     static let storageMinimum = MilliCelsius(60_000)
+
+    /// Every profile heats by a relay of the board (valve, element or demand), and the board's hard
+    /// cap (P8) is no target to run into: it opens everything and asks for a reset at the site.
+    static let maxRunCap = Milliseconds(Int64(RelayBoardLimits.heatMinutes) * 60_000)
 
     private let reader: ObjectReader
     private let parameters: ObjectReader
@@ -77,6 +82,12 @@ struct HeatingReader {
         }
         if heating.staleFatal < heating.hold {
             below("staleFatalMs", heating.staleFatal.rawValue, "holdMs", heating.hold.rawValue)
+        }
+        if heating.maxRun > Self.maxRunCap {
+            parameters.defect(
+                "maxRunMs",
+                "found \(heating.maxRun.rawValue); allowed is at most "
+                    + "\(Self.maxRunCap.rawValue) ms: the relay board opens heat after 4 h (P8)")
         }
         let leaseMinimum = Milliseconds(3 * plan.tick.rawValue)
         if plan.interlock.lease < leaseMinimum {

@@ -17,19 +17,36 @@ final class Device {
     private let clock = RunClock()
     private let description: DeviceDescription
     private let stateDirectory: String
+    private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
 
-    /// Loads and checks the site. Starts nothing.
+    /// Loads and checks the site, and takes the state directory for this process alone. Starts
+    /// nothing.
     init(_ arguments: Arguments) throws(StartError) {
         site = try StartError.wrapping { () throws(SiteError) in
             try Site.load(directory: arguments.site, profile: arguments.profile)
         }
         stateDirectory = arguments.stateDirectory
+        lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
             site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
             startedAt: clock.now(), plan: site.plan,
             encoder: EventEncoder(stepNames: site.stepNames), alarmTexts: site.alarmTexts)
+    }
+
+    /// Two daemons on one state directory would both drive relays and overwrite each other's
+    /// lockout record, so the second one ends here. A directory that cannot be written is another
+    /// matter: heat is not refused for it, and the journal says what is wrong (E603).
+    private static func lock(_ directory: String) throws(StartError) -> StateDirectoryLock? {
+        do throws(JournalError) {
+            return try StateDirectoryLock(directory: directory)
+        } catch {
+            guard error.isHeldElsewhere else { return nil }
+            throw StartError(
+                "another busbard keeps the state directory \(directory) (it has journal.lock): "
+                    + "stop that one, or give this one a --state-dir of its own")
+        }
     }
 
     /// The local API's server, bound and not yet serving.
@@ -46,10 +63,12 @@ final class Device {
 
     /// Opens the journal, learns from it what was, and starts the loop.
     func start() throws(StartError) {
+        var configuration = Journal.Configuration(
+            directory: stateDirectory, encoder: description.encoder,
+            boot: Self.bootIdentifier())
+        configuration.lock = lock
         let worker = JournalWorker.Start(
-            configuration: Journal.Configuration(
-                directory: stateDirectory, encoder: description.encoder,
-                boot: Self.bootIdentifier()),
+            configuration: configuration,
             links: links, description: description, clock: clock)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }

@@ -31,8 +31,9 @@ final class LocalDevice: DeviceBackend {
     func requestSnapshot() { links.post.snapshots.request() }
     func takeSnapshot() -> Snapshot? { links.post.snapshots.take() }
 
-    func submit(_ request: RequestedCommand, ticket: UInt32) -> Bool {
-        links.post.commands.push(TicketedCommand(ticket: ticket, request: request))
+    func submit(_ request: RequestedCommand, ticket: UInt32, expiry: Instant) -> Bool {
+        links.post.commands.push(
+            TicketedCommand(ticket: ticket, request: request, expiry: expiry))
     }
 
     func takeResult() -> (ticket: UInt32, result: CommandResult)? {
@@ -44,6 +45,7 @@ final class LocalDevice: DeviceBackend {
             case .refusedHeat(let reason): .refusedHeat(reason)
             case .refusedReset(let reason): .refusedReset(reason)
             case .outOfRange: .outOfRange
+            case .expired: .expired
             }
         return (outcome.ticket, result)
     }
@@ -56,6 +58,10 @@ final class LocalDevice: DeviceBackend {
     func noteCommand(_ audit: CommandAudit) {
         let outcome = audit.refusal.map { "refused: \($0.message)" } ?? "done"
         let parameters = JSONValue.object(audit.parameters).serialized()
+        if audit.unrecorded > 0 {
+            let count = audit.unrecorded
+            Log.line("busbard: user \(audit.userID): \(count) more refusals were only counted")
+        }
         Log.line(
             "busbard: \(audit.method.rawValue) \(parameters) by user \(audit.userID) "
                 + "(\(audit.role.name)): \(outcome)")

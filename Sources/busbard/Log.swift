@@ -1,15 +1,18 @@
 import Glibc
+import LinuxHAL
 
 /// Lines for whoever started the daemon: systemd's journal, or a terminal.
 enum Log {
-    static func line(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
-    static func out(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    private static let stream = LogStream(descriptor: STDERR_FILENO)
 
-    /// What cannot be written is let go: nobody reads, and a log must not stop anything.
-    private static func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
+    /// Never waits: a log that nobody reads must not stop the answers, or SIGTERM.
+    static func line(_ text: String) { stream.write(line: text) }
+
+    /// The answer to a question on the command line, before anything runs.
+    static func out(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
         _ = unsafe bytes.withUnsafeBytes { bytes in
-            unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+            unsafe Glibc.write(STDOUT_FILENO, bytes.baseAddress, bytes.count)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Testing
+import Units
 
 @testable import LocalAPI
 
@@ -46,6 +47,28 @@ struct AccessTests {
                 message.contains("needs the role") != isPermitted,
                 "\(method.rawValue) as \(role.name): \(reply.serialized())")
         }
+    }
+
+    @Test("a flood of refusals leaves ten lines in the record, and the rest as a number")
+    func refusalFlood() throws {
+        let device = FakeDevice()
+        let server = try RoleServer(device, .viewer)
+        for _ in 0..<30 {
+            let message = try server.call(.heatingStart)["error"]?["message"]?.string
+            #expect(message?.contains("needs the role") == true, "each call is answered")
+        }
+        #expect(device.audits.count == Limits.refusalsTold)
+        #expect(device.audits.allSatisfy { $0.unrecorded == 0 })
+    }
+
+    @Test("after its minute a user's next refusal tells how many were left out")
+    func refusalQuota() {
+        var quota = RefusalQuota()
+        for _ in 0..<10 { #expect(quota.admit(user: 7, now: Instant(0)) == 0) }
+        for _ in 0..<25 { #expect(quota.admit(user: 7, now: Instant(59_999)) == nil) }
+        #expect(quota.admit(user: 8, now: Instant(59_999)) == 0, "another user has its own")
+        #expect(quota.admit(user: 7, now: Instant(60_000)) == 25)
+        #expect(quota.admit(user: 7, now: Instant(60_000)) == 0)
     }
 
     /// Begins requests on a connection with a given role and reads what was sent, without a

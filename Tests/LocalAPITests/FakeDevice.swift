@@ -21,6 +21,7 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
     var stored: [(place: EventPlace, event: JSONValue)] = []
 
     private(set) var commands: [RequestedCommand] = []
+    private(set) var expiries: [Instant] = []
     private(set) var refusedPeers: [Peer] = []
     private(set) var audits: [CommandAudit] = []
     private(set) var snapshotsGiven = 0
@@ -60,8 +61,9 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
 
     func preTrip() throws(RPCError) -> JSONValue { .array([]) }
 
-    func submit(_ request: RequestedCommand, ticket: UInt32) -> Bool {
+    func submit(_ request: RequestedCommand, ticket: UInt32, expiry: Instant) -> Bool {
         commands.append(request)
+        expiries.append(expiry)
         guard commands.count <= 64 else { return false }
         if !isHung, let result = decide(request, &snapshot) { results.append((ticket, result)) }
         return true

@@ -124,6 +124,37 @@ struct MethodTests {
         #expect(error["message"]?.string?.hasPrefix("the control loop did not answer") == true)
     }
 
+    @Test("a command that the loop came to too late was not carried out, and that is the answer")
+    func expiredCommand() throws {
+        let device = FakeDevice()
+        device.decide = { _, _ in .expired }
+        let served = try ServedDevice(device)
+        defer { served.stop() }
+        let error = try #require(try RawClient(served.path).call("heating.start")["error"])
+        #expect(
+            error["message"]?.string
+                == "not carried out: the control loop came to it only after 1500 ms; look at the "
+                + "state and ask again")
+        #expect(error["data"]?["reason"]?.string == "expired")
+        #expect(device.audits.map(\.refusal?.reason) == ["expired"])
+        // The rest of the time is for the answer to come back in.
+        let wait = try #require(device.expiries.first) - device.now()
+        #expect(wait <= Limits.commandWait && Limits.commandWait < Limits.commandTime)
+    }
+
+    @Test("a hung loop is said not to take the command later")
+    func hungLoopWithCommand() throws {
+        let device = FakeDevice()
+        device.isHung = true
+        let served = try ServedDevice(device)
+        defer { served.stop() }
+        let error = try #require(try RawClient(served.path).call("heating.start")["error"])
+        #expect(
+            error["message"]?.string
+                == "the control loop did not answer within 2 s and will not take the command "
+                + "later: see systemctl status busbard")
+    }
+
     @Test("watch sends pictures until the client hangs up")
     func watch() throws {
         let served = try ServedDevice()

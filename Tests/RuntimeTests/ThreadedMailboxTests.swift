@@ -19,6 +19,14 @@ struct ThreadedMailboxTests {
                 limit: 0, requester: .technician))
     }
 
+    static let now = Instant(700)
+
+    static func command(
+        _ ticket: UInt32, _ request: RequestedCommand, expiry: Instant = now
+    ) -> TicketedCommand {
+        TicketedCommand(ticket: ticket, request: request, expiry: expiry)
+    }
+
     func drain() -> [Event] {
         var events: [Event] = []
         while let event = post.events.pop() { events.append(event) }
@@ -41,6 +49,21 @@ struct ThreadedMailboxTests {
         #expect(!mail.conditions.contains(.eventsLost))
     }
 
+    @Test("what a tick had no room for is counted, told the next tick, and stated as a number")
+    func lostInTheTick() {
+        var mail = ThreadedMailbox(post)
+        mail.post(Self.event(.powerOn))
+        mail.noteLost(2)
+        mail.finishTick()
+        var batch = CommandBatch()
+        mail.takeCommands(into: &batch, at: Self.now)
+        #expect(mail.conditions.contains(.eventsLost))
+        #expect(post.eventsLost.load(ordering: .relaxed) == 2)
+        mail.post(Self.event(.deviceStopped, tick: 8))
+        #expect(drain().map(\.fact) == [.powerOn, .eventsLost(count: 2), .deviceStopped])
+        #expect(!mail.conditions.contains(.eventsLost))
+    }
+
     @Test("a lockout record waits for room and only the latest goes out")
     func latestLockout() {
         var mail = ThreadedMailbox(post)
@@ -53,7 +76,7 @@ struct ThreadedMailboxTests {
         while let record = post.lockouts.pop() { sequences.append(record.sequence) }
         #expect(sequences == [1, 2, 3, 4, 5, 6, 7, 8])
         var batch = CommandBatch()
-        mail.takeCommands(into: &batch)
+        mail.takeCommands(into: &batch, at: Self.now)
         #expect(post.lockouts.pop()?.sequence == 20)
         #expect(post.lockouts.pop() == nil)
     }
@@ -110,9 +133,9 @@ struct ThreadedMailboxTests {
     func answers(row: Row) {
         var mail = ThreadedMailbox(post)
         let request = RequestedCommand(row.command, by: .technician)
-        #expect(post.commands.push(TicketedCommand(ticket: 41, request: request)))
+        #expect(post.commands.push(Self.command(41, request)))
         var batch = CommandBatch()
-        mail.takeCommands(into: &batch)
+        mail.takeCommands(into: &batch, at: Self.now)
         #expect(batch.count == 1 && batch[0] == request)
         for fact in row.facts { mail.post(Self.event(fact)) }
         #expect(post.outcomes.pop() == nil, "answered before the tick ended")
@@ -126,17 +149,40 @@ struct ThreadedMailboxTests {
         var mail = ThreadedMailbox(post)
         for ticket in 1...3 as ClosedRange<UInt32> {
             let request = RequestedCommand(.acknowledge(.gasLeak), by: .admin)
-            #expect(post.commands.push(TicketedCommand(ticket: ticket, request: request)))
+            #expect(post.commands.push(Self.command(ticket, request)))
         }
         var tickets: [UInt32] = []
         for _ in 0..<3 {
             var batch = CommandBatch()
-            mail.takeCommands(into: &batch)
+            mail.takeCommands(into: &batch, at: Self.now)
             #expect(batch.count == 1)
             mail.finishTick()
             while let outcome = post.outcomes.pop() { tickets.append(outcome.ticket) }
         }
         #expect(tickets == [1, 2, 3])
+    }
+
+    @Test("a command whose time has passed is dropped, answered as expired, and holds up no other")
+    func expired() {
+        var mail = ThreadedMailbox(post)
+        let heat = RequestedCommand(.demand(isOn: true), by: .technician)
+        let stop = RequestedCommand(.demand(isOn: false), by: .technician)
+        for (ticket, request, expiry) in [(1, heat, 100), (2, heat, 699), (3, stop, 700)] {
+            let command = Self.command(UInt32(ticket), request, expiry: Instant(Int64(expiry)))
+            #expect(post.commands.push(command))
+        }
+        var batch = CommandBatch()
+        mail.takeCommands(into: &batch, at: Self.now)
+        #expect(batch.count == 1 && batch[0] == stop)
+        mail.finishTick()
+        var outcomes: [CommandOutcome] = []
+        while let outcome = post.outcomes.pop() { outcomes.append(outcome) }
+        #expect(
+            outcomes == [
+                CommandOutcome(ticket: 1, result: .expired),
+                CommandOutcome(ticket: 2, result: .expired),
+                CommandOutcome(ticket: 3, result: .unchanged),
+            ])
     }
 
     @Test("a snapshot is copied only for a reader who asked, and once")

@@ -156,6 +156,53 @@ struct RunningDaemonTests {
         #expect(try String(contentsOf: marker, encoding: .utf8).contains("stopped"))
     }
 
+    @Test("a second daemon on the same state directory ends at once and touches nothing there")
+    func secondOnTheSameState() throws {
+        let daemon = try Daemon()
+        let files = ["run-marker", "lockout.bin"].map {
+            daemon.stateDirectory.appendingPathComponent($0)
+        }
+        // By name, inode and time: a file that is replaced by its equal was written too.
+        func look() throws -> [String] {
+            try files.map { file in
+                var status = stat()
+                try #require(lstat(file.path, &status) == 0)
+                let time = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+                let content = try Data(contentsOf: file).base64EncodedString()
+                return "\(status.st_ino) \(time) \(content)"
+            }
+        }
+        let before = try look()
+        let socket = daemon.directory.appendingPathComponent("second").path
+        let second = try Programs.run(
+            "busbard",
+            [
+                "--site", Programs.site, "--board", "simulated", "--state-dir",
+                daemon.stateDirectory.path, "--socket", socket,
+            ])
+        #expect(second.code == 1)
+        let expected =
+            "busbard: another busbard keeps the state directory \(daemon.stateDirectory.path) (it "
+            + "has journal.lock): stop that one, or give this one a --state-dir of its own\n"
+        #expect(second.error.hasSuffix(expected), "\(second.error)")
+        #expect(!FileManager.default.fileExists(atPath: socket))
+        #expect(try look() == before)
+        #expect(try daemon.interlock() == "OPEN")
+        #expect(daemon.end(SIGTERM).status == 0)
+    }
+
+    @Test("a log that nobody reads stops neither answers nor SIGTERM")
+    func unreadLog() throws {
+        let full = try FullPipe()
+        let daemon = try Daemon(standardError: full.writing)
+        #expect(try daemon.busbar("heating", "target", "41.5").code == 0)
+        let refused = try daemon.busbar("heating", "target", "95")
+        #expect(refused.code == 4, "\(refused.error)")
+        kill(daemon.process.processIdentifier, SIGTERM)
+        try daemon.waitUntil("the daemon has ended", within: 5) { !daemon.process.isRunning }
+        #expect(daemon.process.terminationStatus == 0)
+    }
+
     @Test("SIGTERM while it heats: relays off, the cycle closed, and the next start finds it clean")
     func cleanStop() throws {
         let daemon = try Daemon()

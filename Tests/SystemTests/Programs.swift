@@ -44,8 +44,11 @@ final class Daemon {
     let directory: URL
     let socket: String
     private(set) var process: Process
+    private let standardError: FileHandle?
 
-    init() throws {
+    /// - Parameter standardError: where its log goes; without one, to the file `log`.
+    init(standardError: FileHandle? = nil) throws {
+        self.standardError = standardError
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("busbar-system-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
@@ -70,7 +73,7 @@ final class Daemon {
             "--site", Programs.site, "--board", "simulated", "--state-dir", stateDirectory.path,
             "--socket", socket,
         ]
-        process.standardError = try log()
+        process.standardError = try standardError ?? log()
         try process.run()
         try waitUntil("the daemon answers", within: 15) { try busbar("status").code == 0 }
     }
@@ -119,4 +122,21 @@ final class Daemon {
     }
 
     struct TimedOut: Error {}
+}
+
+/// A pipe that nobody reads, filled to its last byte.
+struct FullPipe {
+    private let pipe = Pipe()
+    var writing: FileHandle { pipe.fileHandleForWriting }
+
+    init() throws {
+        let descriptor = writing.fileDescriptor
+        let flags = fcntl(descriptor, F_GETFL)
+        try #require(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0)
+        let block = [UInt8](repeating: UInt8(ascii: "."), count: 4_096)
+        while write(descriptor, block, block.count) > 0 {}
+        while write(descriptor, block, 1) > 0 {}
+        // The flag belongs to the pipe's end, not to the descriptor: the daemon would inherit it.
+        try #require(fcntl(descriptor, F_SETFL, flags) == 0)
+    }
 }

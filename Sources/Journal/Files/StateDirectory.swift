@@ -1,32 +1,5 @@
 import Glibc
 
-/// Held by the one process that keeps the journal: two writers would use the same numbers.
-final class DirectoryLock {
-    private let file: Int32
-
-    init(_ directory: String) throws(JournalError) {
-        let path = directory + "/journal.lock"
-        file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-        guard file >= 0 else { throw systemError("open", path: path) }
-        // From here on `deinit` closes the file, also when this throws.
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            throw JournalError(
-                origin: .system, code: code, extendedCode: code,
-                message: "another process keeps the journal here; stop it first",
-                operation: "flock", path: path)
-        }
-    }
-
-    deinit {
-        guard file >= 0 else { return }
-        // Unlocked by name: a child that is between fork and exec still has the open file. Where
-        // the lock was never had, this does nothing.
-        flock(file, LOCK_UN)
-        close(file)
-    }
-}
-
 /// The directory that the journal lives in, and the names in it.
 struct StateDirectory {
     let path: String

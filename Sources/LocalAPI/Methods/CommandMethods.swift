@@ -56,6 +56,12 @@ enum CommandMethods {
             throw RPCError(.refused, "reset refused: \(reason.sentence)", reason: reason.name)
         case .outOfRange:
             throw outOfRange(state)
+        case .expired:
+            throw RPCError(
+                .noAnswer,
+                "not carried out: the control loop came to it only after "
+                    + "\(Limits.commandWait.rawValue) ms; look at the state and ask again",
+                reason: "expired")
         case .done, .unchanged:
             break
         }

@@ -67,7 +67,8 @@ extension LocalServer {
         let command = try CommandMethods.command(method, request, now: now)
         let requested = RequestedCommand(command, by: connection.role.requester)
         let ticket = nextTicket
-        guard backend.submit(requested, ticket: ticket) else {
+        let expiry = now + Limits.commandWait
+        guard backend.submit(requested, ticket: ticket, expiry: expiry) else {
             throw RPCError(.busy, "too many commands are waiting: try again in some seconds")
         }
         nextTicket &+= 1
@@ -137,8 +138,11 @@ extension LocalServer {
 
     private func giveUp(_ call: Call, _ connection: Connection, _ now: Instant) {
         connection.call = nil
+        // One that waits in the ring has expired (`Limits.commandWait`).
+        let later = call.command == nil ? "" : " and will not take the command later"
         let error = RPCError(
-            .noAnswer, "the control loop did not answer within 2 s: see systemctl status busbard")
+            .noAnswer,
+            "the control loop did not answer within 2 s\(later): see systemctl status busbard")
         if call.command != nil { audit(call.method, call.request, connection, error) }
         connection.send(RPCReply.error(error, id: call.request.id), now: now)
     }
@@ -146,10 +150,15 @@ extension LocalServer {
     private func audit(
         _ method: Method, _ request: RPCRequest, _ connection: Connection, _ refusal: RPCError?
     ) {
-        backend.noteCommand(
-            CommandAudit(
-                method: method, userID: connection.peer.userID, role: connection.role,
-                parameters: request.parameters, refusal: refusal))
+        let user = connection.peer.userID
+        var audit = CommandAudit(
+            method: method, userID: user, role: connection.role,
+            parameters: request.parameters, refusal: refusal)
+        if refusal != nil {
+            guard let unrecorded = refusals.admit(user: user, now: backend.now()) else { return }
+            audit.unrecorded = unrecorded
+        }
+        backend.noteCommand(audit)
     }
 
     private func reply(

@@ -16,6 +16,7 @@ public final class LocalServer {
     private var chunk = [UInt8](repeating: 0, count: 16 * 1_024)
     private var acceptsAgainAt = Instant.never
     var nextTicket: UInt32 = 1
+    var refusals = RefusalQuota()
 
     /// Binds the socket; `serve` answers on it.
     /// - Parameter group: who beside root may open the socket; nil leaves the process's group.

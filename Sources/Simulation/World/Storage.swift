@@ -2,10 +2,13 @@ public import Control
 public import Events
 import HAL
 import Runtime
-import Units
+public import Units
 
 /// The device's storage in memory, as far as the controller's safety hangs on it: two copies of the
 /// lockout record and the mark that heat is on. It outlives the process, and a power cycle.
+///
+/// A full disk does to it what it does to the journal: the files are replaced by way of spares that
+/// have their blocks already, so record and mark still reach them, and the database's copy waits.
 public struct SimulatedStorage: Sendable {
     /// What can be wrong with one copy.
     public enum Fault: UInt8, Sendable { case damaged, empty, readOnly, healthy }
@@ -39,8 +42,12 @@ public struct SimulatedStorage: Sendable {
         }
     }
 
+    /// The database's.
     var copyA = Copy()
+    /// The file's.
     var copyB = Copy()
+    /// What the database does not hold yet. In the memory of the process, so it dies with it.
+    private var unstored: LockoutRecord?
     public private(set) var isHeatMarked = false
     /// Whether the last run wrote its farewell.
     public private(set) var isClosed = true
@@ -50,17 +57,23 @@ public struct SimulatedStorage: Sendable {
     public init() {}
 
     mutating func write(_ record: LockoutRecord) {
-        guard !isDiskFull else { return }
-        copyA.write(record)
         copyB.write(record)
+        unstored = record
+        storeWhatIsDue()
     }
 
-    mutating func mark(isHeatOn: Bool) {
-        if !isDiskFull { isHeatMarked = isHeatOn }
+    /// Tries the database again; in each tick.
+    mutating func storeWhatIsDue() {
+        guard !isDiskFull, let record = unstored else { return }
+        copyA.write(record)
+        unstored = nil
     }
+
+    mutating func mark(isHeatOn: Bool) { isHeatMarked = isHeatOn }
 
     /// What a new process finds. Copies that need it are rewritten, as busbard does at its start.
     mutating func recollect() -> Recollection {
+        unstored = nil
         let found = LockoutReconciliation(
             copyA: copyA.read(), copyB: copyB.read(), hasRunBefore: hasRunBefore)
         if let record = found.rewrite { write(record) }
@@ -85,6 +98,7 @@ public struct SimulatedMailbox: Mailbox, ~Copyable {
     /// What was seen before the latest cut.
     public private(set) var preTrip = PreTripSamples()
     private var waiting: [RequestedCommand] = []
+    private var unstatedLosses: UInt32 = 0
 
     public init() { events.reserveCapacity(EventBuffer.capacity) }
 
@@ -95,19 +109,30 @@ public struct SimulatedMailbox: Mailbox, ~Copyable {
 
     mutating func clearEvents() { events.removeAll(keepingCapacity: true) }
 
-    public mutating func takeCommands(into batch: inout CommandBatch) {
+    public mutating func takeCommands(into batch: inout CommandBatch, at now: Instant) {
+        storage.storeWhatIsDue()
         guard !waiting.isEmpty else { return }
         while !waiting.isEmpty, !batch.isFull { batch.append(waiting.removeFirst()) }
     }
 
     public var conditions: ShellConditions {
-        guard storage.isDiskFull else { return shell }
         var conditions = shell
-        conditions.insert(.journalUnwritable)
+        if storage.isDiskFull { conditions.insert(.journalUnwritable) }
+        if unstatedLosses > 0 { conditions.insert(.eventsLost) }
         return conditions
     }
 
-    public mutating func post(_ event: Event) { events.append(event) }
+    public mutating func noteLost(_ count: UInt32) { unstatedLosses &+= count }
+
+    public mutating func post(_ event: Event) {
+        if unstatedLosses > 0 {
+            var loss = event
+            loss.fact = .eventsLost(count: unstatedLosses)
+            events.append(loss)
+            unstatedLosses = 0
+        }
+        events.append(event)
+    }
     public mutating func post(_ record: LockoutRecord) { storage.write(record) }
     public mutating func post(_ samples: PreTripSamples) { preTrip = samples }
     public mutating func post(runMarker: Bool) { storage.mark(isHeatOn: runMarker) }
