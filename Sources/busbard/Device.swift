@@ -53,7 +53,9 @@ final class Device {
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
         let device = LocalDevice(description, links, reader, clock)
-        let policy = AccessPolicy(site.roles)
+        var policy = AccessPolicy(site.roles)
+        // A simulated board harms nobody: whoever started it may play with all of it.
+        policy.allow(user: geteuid(), .admin)
         return try StartError.wrapping { () throws(ListenError) in
             try LocalServer(
                 path: path, group: SystemAccounts.groupID(named: "busbar"), policy: policy,

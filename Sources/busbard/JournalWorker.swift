@@ -106,9 +106,24 @@ final class JournalWorker {
                 tick: event.event.tick, at: event.event.at, wall: event.wall,
                 correlation: event.event.correlation)
             cycle.take(event.event, journal, image, stamp, now: now)
+            if let line = Self.logLine(event.event.fact) { Log.line("busbard: \(line)") }
         }
         imageDueAt = min(imageDueAt, now)
         links.recordVersion.wrappingAdd(1, ordering: .releasing)
+    }
+
+    /// What the system's log must have too: whoever reads it after a bad night looks for these.
+    private static func logLine(_ fact: Fact) -> String? {
+        switch fact {
+        case .alarm(let alarm) where alarm.severity == .fatal && alarm.change == .raised:
+            "FATAL \(alarm.code.name) \(alarmDefinition(alarm.code).name)"
+        case .powerCut(let code): "power cut by \(code.name)"
+        case .powerCutVerified: "power is off behind the contactors"
+        case .resetAccepted: "reset pressed at the site; the self-check runs"
+        case .resetRefused(let reason): "reset refused: \(reason.sentence)"
+        case .alarm(let alarm) where alarm.change == .reset: "\(alarm.code.name) was reset"
+        default: nil
+        }
     }
 
     /// Follows the state once a second, and keeps an image of it along with what is written anyway.

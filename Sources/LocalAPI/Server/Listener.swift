@@ -25,7 +25,16 @@ struct Listener: ~Copyable {
             other.hangUp()
             throw ListenError("cannot serve \(path): another busbard is answering there")
         }
-        unlink(path)
+        var status = stat()
+        if lstat(path, &status) == 0 {
+            // Whatever else stands there is somebody's file, a journal perhaps.
+            guard status.st_mode & S_IFMT == S_IFSOCK else {
+                throw ListenError(
+                    "cannot serve \(path): a file that is no socket stands there; "
+                        + "move it away or choose another path")
+            }
+            unlink(path)
+        }
         let socket = Glibc.socket(AF_UNIX, UnixAddress.streamFlags, 0)
         guard socket >= 0 else { throw ListenError("cannot serve \(path): \(lastError())") }
         // The directory and these bits keep strangers out; roles are what the peer's ids say.
