@@ -19,7 +19,7 @@ struct AlarmReason {
             "subject": .string("alarm/\(code.name)"),
             "headline": .string(headline),
             "chain": .array(chain.map { .string($0) }),
-            "advice": .string(state.description.advice(code)),
+            "advice": advice.map { .string($0) } ?? .null,
             "alarm": state.alarm(code),
             "inputs": .array(InputTable(state: state).rows),
             "transitions": .array(state.transitions),
@@ -27,17 +27,26 @@ struct AlarmReason {
         ]
     }
 
+    private var stands: Bool { view.state != .normal || snapshot.lockout.contains(code) }
+
+    /// Nil for what is over. A gas leak in the lockout comes before whatever this alarm needs.
+    private var advice: String? {
+        guard stands else { return nil }
+        return snapshot.lockout.contains(.gasLeak)
+            ? state.lockoutAdvice : state.description.advice(code)
+    }
+
     private var headline: String {
         let subject = "\(code.name) \(definition.name)"
         let severity = "\(view.severity)".uppercased()
-        guard view.state != .normal || snapshot.lockout.contains(code) else {
+        guard stands else {
             return "\(subject) (\(severity)) does not stand"
         }
         return "\(subject) (\(severity)) is \(view.state.name)"
     }
 
     private var chain: [String] {
-        guard view.state != .normal || snapshot.lockout.contains(code) else {
+        guard stands else {
             return [
                 view.count == 0
                     ? "It was not raised since the controller started."

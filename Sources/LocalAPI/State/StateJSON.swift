@@ -185,12 +185,20 @@ struct StateJSON {
         ]
     }
 
+    /// What to do in the lockout: about what came first, unless gas leaks. Nothing is as dangerous
+    /// as gas, so nobody is sent to a contactor while there may be some in the room.
+    var lockoutAdvice: String? {
+        let record = snapshot.lockout
+        return record.contains(.gasLeak)
+            ? description.advice(.gasLeak) : record.firstOut.map { description.advice($0) }
+    }
+
     var lockout: JSONValue {
         let record = snapshot.lockout
         return [
             "locked": .bool(record.isLocked),
             "first_out": record.firstOut.map { .string($0.name) } ?? .null,
-            "advice": record.firstOut.map { .string(description.advice($0)) } ?? .null,
+            "advice": lockoutAdvice.map { .string($0) } ?? .null,
             "since_ms": record.isLocked ? age(snapshot.interlock.enteredAt) : .null,
             "state_at_trip": record.isLocked ? .string(name(record.stateAtTrip)) : .null,
             "resets_in_15_min": JSONValue(record.recentResets),
