@@ -42,4 +42,39 @@ struct WordsTests {
             one.lockout["advice"]?.string
                 == String(describing: alarmDefinition(.powerContact).advice))
     }
+
+    @Test(
+        "a refused reset tells its reason and waits for no cause",
+        arguments: [
+            (AlarmCode.resetRefused, Int32(ResetRefusal.tooSoon.rawValue), Int32(0),
+                "The reset was refused: 30 s have not passed since the trip."),
+            (.resetRefused, Int32(ResetRefusal.notLocal.rawValue), 0,
+                "The reset was refused: a FATAL is reset only by the button at the site."),
+            (.tooManyResets, 5, 5, "The reset was refused: 5 resets in 15 minutes."),
+        ])
+    func refusedReset(code: AlarmCode, value: Int32, limit: Int32, sentence: String) {
+        for alarmState in [AlarmState.unacknowledged, .acknowledged, .returned] {
+            let answer = why(code) { snapshot in
+                snapshot.alarms[Int(code.rawValue)].state = alarmState
+                snapshot.alarms[Int(code.rawValue)].value = value
+                snapshot.alarms[Int(code.rawValue)].limit = limit
+            }
+            let chain = (answer["chain"]?.array ?? []).compactMap(\.string)
+            #expect(chain.contains(sentence), "\(chain)")
+            #expect(!chain.contains { $0.contains("cause") || $0.contains("Measured") })
+        }
+    }
+
+    @Test("a second raise is counted in words")
+    func raisedTwice() {
+        let answer = why(.busSilent) { snapshot in
+            snapshot.alarms[Int(AlarmCode.busSilent.rawValue)].state = .unacknowledged
+            snapshot.alarms[Int(AlarmCode.busSilent.rawValue)].raisedAt = Instant(50_000)
+            snapshot.alarms[Int(AlarmCode.busSilent.rawValue)].raisedTick = Tick(7)
+            snapshot.alarms[Int(AlarmCode.busSilent.rawValue)].count = 2
+        }
+        #expect(
+            answer["chain"]?[0]?.string == "It was raised 10.0 s ago, in tick 7, and 2 times in "
+                + "all since the controller started.")
+    }
 }
