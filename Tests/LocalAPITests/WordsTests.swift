@@ -77,4 +77,23 @@ struct WordsTests {
             answer["chain"]?[0]?.string == "It was raised 10.0 s ago, in tick 7, and 2 times in "
                 + "all since the controller started.")
     }
+
+    @Test(
+        "what only the self-check can see is not called gone before it",
+        arguments: [
+            AlarmCode.powerContact, .readBackMismatch, .leaseExpired, .boardRestarted,
+            .boardTripped, .selfCheckFailed, .lockoutCopiesBad,
+        ])
+    func selfCheckOnly(code: AlarmCode) {
+        let locked = state { snapshot in
+            Self.lock(code, in: &snapshot)
+            snapshot.alarms[Int(code.rawValue)].state = .latched
+        }
+        let step = locked.lockout["reset"]?[0]
+        #expect(step?["done"]?.bool == false)
+        #expect(
+            step?["text"]?.string
+                == "\(code.name) \(alarmDefinition(code).name): the self-check will show whether "
+                + "it is gone.")
+    }
 }
