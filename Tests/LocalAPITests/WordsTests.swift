@@ -96,4 +96,12 @@ struct WordsTests {
                 == "\(code.name) \(alarmDefinition(code).name): the self-check will show whether "
                 + "it is gone.")
     }
+
+    @Test("an alarm that does not stand has the table's severity and no advice")
+    func notStanding() {
+        let answer = why(.gasLeak) { _ in }
+        #expect(answer["headline"]?.string == "E103 gas leak (FATAL) does not stand")
+        #expect(answer["advice"]?.isNull == true)
+        #expect(state { _ in }.alarm(.gasLeak)["severity"]?.string == "fatal")
+    }
 }

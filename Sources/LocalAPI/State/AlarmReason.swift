@@ -38,7 +38,7 @@ struct AlarmReason {
 
     private var headline: String {
         let subject = "\(code.name) \(definition.name)"
-        let severity = "\(view.severity)".uppercased()
+        let severity = state.severity(code).name.uppercased()
         guard stands else {
             return "\(subject) (\(severity)) does not stand"
         }

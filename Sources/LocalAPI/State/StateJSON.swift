@@ -155,10 +155,17 @@ struct StateJSON {
         }
         return codes.sorted { first, second in
             let (one, two) = (snapshot[first], snapshot[second])
-            if one.severity != two.severity { return one.severity > two.severity }
+            let (worse, better) = (severity(first), severity(second))
+            if worse != better { return worse > better }
             if one.raisedAt != two.raisedAt { return one.raisedAt < two.raisedAt }
             return first.rawValue < second.rawValue
         }.map { alarm($0) }
+    }
+
+    /// How bad an alarm is, or would be: one that does not stand has the table's severity.
+    func severity(_ code: AlarmCode) -> Severity {
+        let view = snapshot[code]
+        return view.state == .normal ? alarmDefinition(code).severity : view.severity
     }
 
     func alarm(_ code: AlarmCode) -> JSONValue {
@@ -168,7 +175,7 @@ struct StateJSON {
         return [
             "code": .string(code.name),
             "name": .string(String(describing: row.name)),
-            "severity": .string(view.severity.name),
+            "severity": .string(severity(code).name),
             "state": .string(view.state.name),
             "first_out": .bool(isFirstOut),
             "raised_ms": view.raisedAt == .never ? .null : age(view.raisedAt),
