@@ -104,4 +104,25 @@ struct WordsTests {
         #expect(answer["advice"]?.isNull == true)
         #expect(state { _ in }.alarm(.gasLeak)["severity"]?.string == "fatal")
     }
+
+    @Test("who hides an alarm is told, and nobody hides a FATAL")
+    func hidden() {
+        func hider(
+            _ code: AlarmCode, _ severity: Severity, _ change: (inout AlarmView) -> Void
+        ) -> String? {
+            let state = state { snapshot in
+                snapshot.alarms[Int(code.rawValue)].state = .unacknowledged
+                snapshot.alarms[Int(code.rawValue)].severity = severity
+                change(&snapshot.alarms[Int(code.rawValue)])
+            }
+            return state.standingAlarms.first?["hidden_by"]?.string
+        }
+        #expect(hider(.ambientLost, .warning) { $0.shelvedUntil = Instant(90_000) } == "shelf")
+        #expect(hider(.ambientLost, .warning) { $0.isSuppressed = true } == "E501")
+        #expect(hider(.ambientLost, .warning) { $0.isOutOfService = true } == "out_of_service")
+        #expect(hider(.ambientLost, .warning) { _ in } == nil)
+        #expect(hider(.gasLeak, .fatal) { $0.shelvedUntil = Instant(90_000) } == nil)
+        #expect(hider(.gasLeak, .fatal) { $0.isSuppressed = true } == nil)
+        #expect(hider(.ambientLost, .fatal) { $0.isOutOfService = true } == nil)
+    }
 }

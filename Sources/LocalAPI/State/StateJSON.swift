@@ -168,6 +168,17 @@ struct StateJSON {
         return view.state == .normal ? alarmDefinition(code).severity : view.severity
     }
 
+    /// Who keeps an alarm from the lists that people read: a shelf, the service, or the alarm whose
+    /// consequence it is. Nil if nobody does; a FATAL is never hidden, whatever its flags say.
+    private func hider(of code: AlarmCode) -> String? {
+        let view = snapshot[code]
+        guard severity(code) != .fatal, !snapshot.lockout.contains(code) else { return nil }
+        if view.isOutOfService { return "out_of_service" }
+        if view.shelvedUntil != nil { return "shelf" }
+        guard view.isSuppressed else { return nil }
+        return alarmDefinition(code).consequenceOf?.name ?? "suppression"
+    }
+
     func alarm(_ code: AlarmCode) -> JSONValue {
         let view = snapshot[code]
         let row = alarmDefinition(code)
@@ -188,6 +199,7 @@ struct StateJSON {
             } ?? .null,
             "suppressed": .bool(view.isSuppressed),
             "out_of_service": .bool(view.isOutOfService),
+            "hidden_by": hider(of: code).map { .string($0) } ?? .null,
             "advice": .string(description.advice(code)),
         ]
     }

@@ -160,7 +160,6 @@ struct StatePicture {
 
     private func alarmLines(isCompact: Bool) -> [String] {
         let alarms = state["alarms"]?.array ?? []
-        guard !alarms.isEmpty else { return [style.good("  No alarm stands.")] }
         let locked = Set(
             (state["lockout"]?["entries"]?.array ?? []).compactMap { $0["code"]?.string })
         return AlarmTable(alarms: alarms, style: style).lines(
@@ -201,12 +200,33 @@ struct StatePicture {
     }
 }
 
-/// Alarms in a table, each with its advice below.
+/// Alarms in a table, each with its advice below. Those that somebody has hidden are counted.
 struct AlarmTable {
-    let alarms: [JSONValue]
-    let style: Style
+    private let alarms: [JSONValue]
+    private let hiddenCount: Int
+    private let style: Style
+
+    init(alarms: [JSONValue], showsHidden: Bool = false, style: Style) {
+        self.alarms = alarms.filter { showsHidden || !Self.isHidden($0) }
+        hiddenCount = alarms.count - self.alarms.count
+        self.style = style
+    }
+
+    private static func isHidden(_ alarm: JSONValue) -> Bool {
+        alarm["hidden_by"]?.string != nil
+    }
 
     func lines(hasAdvice: Bool, withoutAdviceFor shown: Set<String> = []) -> [String] {
+        let hidden =
+            hiddenCount == 0
+            ? [] : [style.warning("  \(hiddenCount) hidden: busbar alarms list --all")]
+        guard !alarms.isEmpty else {
+            return hiddenCount == 0 ? [style.good("  No alarm stands.")] : hidden
+        }
+        return rows(hasAdvice: hasAdvice, withoutAdviceFor: shown) + hidden
+    }
+
+    private func rows(hasAdvice: Bool, withoutAdviceFor shown: Set<String>) -> [String] {
         var table = Table(
             ["ALARM", "SEVERITY", "STATE", "SINCE", "NAME"], rightAligned: [3], style: style)
         for alarm in alarms {
@@ -225,7 +245,7 @@ struct AlarmTable {
         for (index, alarm) in alarms.enumerated() {
             lines.append(rows[index + 1])
             let isStanding = alarm["state"]?.string != "normal"
-            if isStanding, !shown.contains(text(alarm["code"])) {
+            if isStanding, !Self.isHidden(alarm), !shown.contains(text(alarm["code"])) {
                 lines.append("         \(text(alarm["advice"]))")
             }
         }
@@ -238,8 +258,11 @@ struct AlarmTable {
         if let left = alarm["shelved_for_ms"]?.int {
             words.append("shelved for \(QuantityText.wait(left))")
         }
-        if alarm["suppressed"]?.bool == true { words.append("suppressed") }
         if alarm["out_of_service"]?.bool == true { words.append("out of service") }
+        if alarm["suppressed"]?.bool == true {
+            let cause = alarm["hidden_by"]?.string ?? ""
+            words.append(cause.hasPrefix("E") ? "hidden by \(cause)" : "suppressed")
+        }
         return words.joined(separator: ", ")
     }
 }
