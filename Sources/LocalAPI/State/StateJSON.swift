@@ -65,6 +65,7 @@ struct StateJSON {
             "trials_left": JSONValue(heating.trialsLeft),
             "recycles_left": JSONValue(heating.recyclesLeft),
             "refusal": heating.refusal.map { .string($0.name) } ?? .null,
+            "refusal_text": heating.refusal.map { .string($0.sentence) } ?? .null,
             "transitions": .array(transitions),
         ]
     }
