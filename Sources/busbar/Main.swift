@@ -35,8 +35,9 @@ enum Entry {
     /// "--", where nothing is taken for an option.
     private static func withNegativesLast(_ arguments: [String]) -> [String] {
         func isNegative(_ argument: String) -> Bool {
-            argument.first == "-" && argument.dropFirst().first.map { ("0"..."9").contains($0) }
-                == true
+            argument.first == "-"
+                && argument.dropFirst().first.map { ("0"..."9").contains($0) }
+                    == true
         }
         guard !arguments.contains("--"), arguments.contains(where: isNegative) else {
             return arguments

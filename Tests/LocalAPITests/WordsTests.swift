@@ -46,10 +46,14 @@ struct WordsTests {
     @Test(
         "a refused reset tells its reason and waits for no cause",
         arguments: [
-            (AlarmCode.resetRefused, Int32(ResetRefusal.tooSoon.rawValue), Int32(0),
-                "The reset was refused: 30 s have not passed since the trip."),
-            (.resetRefused, Int32(ResetRefusal.notLocal.rawValue), 0,
-                "The reset was refused: a FATAL is reset only by the button at the site."),
+            (
+                AlarmCode.resetRefused, Int32(ResetRefusal.tooSoon.rawValue), Int32(0),
+                "The reset was refused: 30 s have not passed since the trip."
+            ),
+            (
+                .resetRefused, Int32(ResetRefusal.notLocal.rawValue), 0,
+                "The reset was refused: a FATAL is reset only by the button at the site."
+            ),
             (.tooManyResets, 5, 5, "The reset was refused: 5 resets in 15 minutes."),
         ])
     func refusedReset(code: AlarmCode, value: Int32, limit: Int32, sentence: String) {

@@ -10,7 +10,8 @@ struct AlarmsCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the alarms that stand and are not hidden, worst first, with what to do.")
+            abstract: "List the alarms that stand and are not hidden, worst first, with what to do."
+        )
         @Flag(help: "Every alarm that there is, also those that do not stand or are hidden.")
         var all = false
         @OptionGroup var daemon: DaemonOptions
