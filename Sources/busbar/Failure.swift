@@ -25,8 +25,12 @@ struct Failure: Error {
         case .broken(let text): self.init(.failed, text)
         case .answered(let error):
             let isUsage = error.code == RPCError.Code.invalidParameters.rawValue
+            // The daemon is there, but the loop behind it is not: for a script the same.
+            let isSilent = error.code == RPCError.Code.noAnswer.rawValue
             self.init(
-                error.isRefusal ? .refused : isUsage ? .usage : .failed, error.message)
+                isSilent
+                    ? .unreachable : error.isRefusal ? .refused : isUsage ? .usage : .failed,
+                error.message)
         }
     }
 }

@@ -30,9 +30,25 @@ struct Busbar: ParsableCommand {
 
 @main
 enum Entry {
+    /// ArgumentParser takes -5 for an option. Busbar has no option that begins with a digit, and
+    /// a number below zero is always a verb's last argument (a value, a target), so it goes behind
+    /// "--", where nothing is taken for an option.
+    private static func withNegativesLast(_ arguments: [String]) -> [String] {
+        func isNegative(_ argument: String) -> Bool {
+            argument.first == "-"
+                && argument.dropFirst().first.map { ("0"..."9").contains($0) }
+                    == true
+        }
+        guard !arguments.contains("--"), arguments.contains(where: isNegative) else {
+            return arguments
+        }
+        return arguments.filter { !isNegative($0) } + ["--"] + arguments.filter(isNegative)
+    }
+
     static func main() {
         do {
-            var command = try Busbar.parseAsRoot()
+            var command = try Busbar.parseAsRoot(
+                Self.withNegativesLast(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let failure as Failure {
             Output.error("busbar: \(failure.message)")

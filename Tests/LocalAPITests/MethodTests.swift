@@ -94,7 +94,7 @@ struct MethodTests {
         Refusal(
             testDescription: "a FATAL cannot be shelved", method: "alarms.shelve",
             parameters: "{\"code\":\"E103\",\"minutes\":60,\"reason\":\"noise\"}",
-            result: .unchanged, message: "E103 is FATAL and can never be shelved",
+            result: .unchanged, message: "E103 was not shelved: a FATAL can never be hidden",
             reason: "fatal"),
     ]
 
@@ -102,7 +102,6 @@ struct MethodTests {
     func refusal(row: Refusal) throws {
         let device = FakeDevice()
         device.snapshot.heating.refusal = .selfCheckRunning
-        device.snapshot.alarms[Int(AlarmCode.gasLeak.rawValue)].severity = .fatal
         device.decide = { _, _ in row.result }
         let served = try ServedDevice(device)
         defer { served.stop() }

@@ -3,7 +3,8 @@ public import JSON
 
 /// Why a call has no result.
 public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Nobody listens there: the daemon is not running, or serves another path.
+    /// No answer is to be had there: the daemon is not running, serves another path, does not let
+    /// this user in, or hangs.
     case unreachable(String)
     /// The connection broke, or what came was no answer.
     case broken(String)
@@ -42,8 +43,8 @@ public struct Client: ~Copyable {
             let number = errno
             let reason = String(cString: strerror(number))
             close(socket)
-            if number == EACCES {
-                throw .broken(
+            if number == EACCES || number == EPERM {
+                throw .unreachable(
                     "\(path): \(reason): you must be in the group that owns the socket: "
                         + "ls -l \(path)"
                 )
@@ -73,7 +74,8 @@ public struct Client: ~Copyable {
         while true {
             // Longer than the daemon's own patience with the loop, so that its answer comes first.
             guard let reply = try receive(milliseconds: 5_000) else {
-                throw .broken("busbard at \(path) took the call and did not answer within 5 s")
+                throw .unreachable(
+                    "busbard at \(path) took the call and did not answer within 5 s")
             }
             if let error = RPCError(reply: reply) { throw .answered(error) }
             if reply["id"]?.int == id, let result = reply["result"] { return result }

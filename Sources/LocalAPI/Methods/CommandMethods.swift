@@ -119,11 +119,11 @@ enum CommandMethods {
                 .refused, "\(code.name) was not acknowledged: it is \(view.state.name)",
                 reason: view.state.name)
         case .shelve where view.shelvedUntil == nil:
-            let isFatal = view.severity == .fatal
+            let isFatal = state.severity(code) == .fatal
             throw RPCError(
                 .refused,
                 isFatal
-                    ? "\(code.name) is FATAL and can never be shelved"
+                    ? "\(code.name) was not shelved: a FATAL can never be hidden"
                     : "\(code.name) was not shelved: it does not stand, or is hidden already",
                 reason: isFatal ? "fatal" : "not_standing")
         case .unshelve where view.shelvedUntil != nil:

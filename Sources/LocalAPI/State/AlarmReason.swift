@@ -19,7 +19,7 @@ struct AlarmReason {
             "subject": .string("alarm/\(code.name)"),
             "headline": .string(headline),
             "chain": .array(chain.map { .string($0) }),
-            "advice": .string(state.description.advice(code)),
+            "advice": advice.map { .string($0) } ?? .null,
             "alarm": state.alarm(code),
             "inputs": .array(InputTable(state: state).rows),
             "transitions": .array(state.transitions),
@@ -27,25 +27,38 @@ struct AlarmReason {
         ]
     }
 
+    private var stands: Bool { view.state != .normal || snapshot.lockout.contains(code) }
+
+    /// Nil for what is over. A gas leak in the lockout comes before whatever this alarm needs.
+    private var advice: String? {
+        guard stands else { return nil }
+        return snapshot.lockout.contains(.gasLeak)
+            ? state.lockoutAdvice : state.description.advice(code)
+    }
+
     private var headline: String {
         let subject = "\(code.name) \(definition.name)"
-        let severity = "\(view.severity)".uppercased()
-        guard view.state != .normal || snapshot.lockout.contains(code) else {
+        let severity = state.severity(code).name.uppercased()
+        guard stands else {
             return "\(subject) (\(severity)) does not stand"
         }
         return "\(subject) (\(severity)) is \(view.state.name)"
     }
 
     private var chain: [String] {
-        guard view.state != .normal || snapshot.lockout.contains(code) else {
+        guard stands else {
             return [
                 view.count == 0
                     ? "It was not raised since the controller started."
-                    : "It was raised \(view.count) times since the controller started and is over."
+                    : "It was raised \(times) since the controller started and is over."
             ]
         }
         var chain = [raised]
-        if view.value != 0 || view.limit != 0 { chain.append(measured) }
+        if let happened {
+            chain.append(happened)
+        } else if view.value != 0 || view.limit != 0 {
+            chain.append(measured)
+        }
         if snapshot.lockout.firstOut == code {
             chain.append("It was the first of the lockout: what came later may be its consequence.")
         } else if let first = snapshot.lockout.firstOut, snapshot.lockout.contains(code) {
@@ -54,7 +67,7 @@ struct AlarmReason {
         if let cause = definition.consequenceOf, view.isSuppressed {
             chain.append("It is a consequence of \(cause.name) \(alarmDefinition(cause).name).")
         }
-        chain.append(condition)
+        if happened == nil { chain.append(condition) }
         chain.append(waitsFor)
         return chain
     }
@@ -63,8 +76,27 @@ struct AlarmReason {
         view.raisedAt == .never
             ? "It was raised before the controller last started, and the lockout record kept it."
             : "It was raised \(age(view.raisedAt)) ago, in tick \(view.raisedTick.rawValue), "
-                + (view.count == 1 ? "for the first time" : "for the \(view.count). time")
-                + " since the controller started."
+                + (view.count <= 1
+                    ? "for the first time since the controller started."
+                    : "and \(times) in all since the controller started.")
+    }
+
+    private var times: String { view.count == 1 ? "once" : "\(view.count) times" }
+
+    /// What E701 and E703 tell: they stand for one press of the button, not for something that
+    /// goes on, so they have no measurement and no cause that could go.
+    private var happened: String? {
+        switch code {
+        case .resetRefused:
+            // Its value is the reason; a byte that is none would be a fault of this program.
+            guard let reason = UInt8(exactly: view.value).flatMap(ResetRefusal.init(rawValue:))
+            else { return "The reset was refused for reason \(view.value), which has no name." }
+            return "The reset was refused: \(reason.sentence)."
+        case .tooManyResets:
+            return "The reset was refused: \(view.value) resets in 15 minutes."
+        default:
+            return nil
+        }
     }
 
     private var measured: String {
@@ -83,6 +115,10 @@ struct AlarmReason {
         }
         switch view.state {
         case .normal: return "It waits for nothing."
+        case .unacknowledged where happened != nil:
+            return "It waits for an acknowledgement: busbar alarms ack \(code.name)"
+        case .acknowledged where happened != nil:
+            return "It is acknowledged and ends by itself."
         case .unacknowledged: return "It waits for an acknowledgement and for its cause to go."
         case .acknowledged: return "It is acknowledged and waits for its cause to go."
         case .returned: return "It waits for an acknowledgement: busbar alarms ack \(code.name)"

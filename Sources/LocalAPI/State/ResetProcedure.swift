@@ -59,6 +59,10 @@ struct ResetProcedure {
         guard view.goneAt != nil || view.state == .latched || view.state == .normal else {
             return Step(isDone: false, text: "\(name): its cause is still there.")
         }
+        guard !Self.isSeenBySelfCheckOnly(code) else {
+            return Step(
+                isDone: false, text: "\(name): the self-check will show whether it is gone.")
+        }
         let unseen = unseenSignals
         guard unseen.isEmpty else {
             return Step(
@@ -67,6 +71,16 @@ struct ResetProcedure {
                     + unseen.joined(separator: ", ") + ".")
         }
         return Step(isDone: true, text: "\(name): its cause is gone.")
+    }
+
+    /// Faults of the contactors, the board and the records: with everything off nothing shows them.
+    private static func isSeenBySelfCheckOnly(_ code: AlarmCode) -> Bool {
+        switch code {
+        case .powerContact, .readBackMismatch, .leaseExpired, .boardRestarted, .boardTripped,
+            .selfCheckFailed, .lockoutCopiesBad:
+            true
+        default: false
+        }
     }
 
     private var unseenSignals: [String] {

@@ -65,6 +65,7 @@ struct StateJSON {
             "trials_left": JSONValue(heating.trialsLeft),
             "recycles_left": JSONValue(heating.recyclesLeft),
             "refusal": heating.refusal.map { .string($0.name) } ?? .null,
+            "refusal_text": heating.refusal.map { .string($0.sentence) } ?? .null,
             "transitions": .array(transitions),
         ]
     }
@@ -155,10 +156,28 @@ struct StateJSON {
         }
         return codes.sorted { first, second in
             let (one, two) = (snapshot[first], snapshot[second])
-            if one.severity != two.severity { return one.severity > two.severity }
+            let (worse, better) = (severity(first), severity(second))
+            if worse != better { return worse > better }
             if one.raisedAt != two.raisedAt { return one.raisedAt < two.raisedAt }
             return first.rawValue < second.rawValue
         }.map { alarm($0) }
+    }
+
+    /// How bad an alarm is, or would be: one that does not stand has the table's severity.
+    func severity(_ code: AlarmCode) -> Severity {
+        let view = snapshot[code]
+        return view.state == .normal ? alarmDefinition(code).severity : view.severity
+    }
+
+    /// Who keeps an alarm from the lists that people read: a shelf, the service, or the alarm whose
+    /// consequence it is. Nil if nobody does; a FATAL is never hidden, whatever its flags say.
+    private func hider(of code: AlarmCode) -> String? {
+        let view = snapshot[code]
+        guard severity(code) != .fatal, !snapshot.lockout.contains(code) else { return nil }
+        if view.isOutOfService { return "out_of_service" }
+        if view.shelvedUntil != nil { return "shelf" }
+        guard view.isSuppressed else { return nil }
+        return alarmDefinition(code).consequenceOf?.name ?? "suppression"
     }
 
     func alarm(_ code: AlarmCode) -> JSONValue {
@@ -168,7 +187,7 @@ struct StateJSON {
         return [
             "code": .string(code.name),
             "name": .string(String(describing: row.name)),
-            "severity": .string(view.severity.name),
+            "severity": .string(severity(code).name),
             "state": .string(view.state.name),
             "first_out": .bool(isFirstOut),
             "raised_ms": view.raisedAt == .never ? .null : age(view.raisedAt),
@@ -181,8 +200,17 @@ struct StateJSON {
             } ?? .null,
             "suppressed": .bool(view.isSuppressed),
             "out_of_service": .bool(view.isOutOfService),
+            "hidden_by": hider(of: code).map { .string($0) } ?? .null,
             "advice": .string(description.advice(code)),
         ]
+    }
+
+    /// What to do in the lockout: about what came first, unless gas leaks. Nothing is as dangerous
+    /// as gas, so nobody is sent to a contactor while there may be some in the room.
+    var lockoutAdvice: String? {
+        let record = snapshot.lockout
+        return record.contains(.gasLeak)
+            ? description.advice(.gasLeak) : record.firstOut.map { description.advice($0) }
     }
 
     var lockout: JSONValue {
@@ -190,7 +218,7 @@ struct StateJSON {
         return [
             "locked": .bool(record.isLocked),
             "first_out": record.firstOut.map { .string($0.name) } ?? .null,
-            "advice": record.firstOut.map { .string(description.advice($0)) } ?? .null,
+            "advice": lockoutAdvice.map { .string($0) } ?? .null,
             "since_ms": record.isLocked ? age(snapshot.interlock.enteredAt) : .null,
             "state_at_trip": record.isLocked ? .string(name(record.stateAtTrip)) : .null,
             "resets_in_15_min": JSONValue(record.recentResets),

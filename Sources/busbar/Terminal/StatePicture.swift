@@ -6,17 +6,21 @@ import LocalAPI
 struct StatePicture {
     let state: JSONValue
     let style: Style
+    /// Sentences are broken at this column.
+    var columns = Wrapping.columnsOfOutput
 
+    /// In a lockout the alarms come before relays and signals, which are all off or of no use then.
     /// - Parameter isCompact: for a screen of 24 lines: relays in one line, advice only for FATALs.
     func lines(isCompact: Bool) -> [String] {
+        let lockout = lockoutLines
+        let alarms = [""] + alarmLines(isCompact: isCompact)
         var lines = [title]
         lines += shellWarnings
-        let lockout = lockoutLines
-        if !lockout.isEmpty { lines += [""] + lockout }
-        lines += ["", power, heating, water]
+        if !lockout.isEmpty { lines += (isCompact ? [] : [""]) + lockout + alarms }
+        lines += ["", power] + heatingLines + [water]
         lines += isCompact ? [relayLine] : [""] + relayTable
         lines += [""] + (isCompact ? signalColumns : signalTable)
-        lines += [""] + alarmLines(isCompact: isCompact)
+        if lockout.isEmpty { lines += alarms }
         return lines
     }
 
@@ -47,26 +51,36 @@ struct StatePicture {
         let entries = lockout["entries"]?.array ?? []
         let first = text(lockout["first_out"])
         let name = text(entries.first?["name"])
-        var lines = [
-            style.alarming(" LOCKED OUT ") + " "
-                + style.bad("\(first) \(name) came first, \(duration(lockout["since_ms"])) ago")
-                + ", in \(text(lockout["state_at_trip"]))."
-        ]
+        let badge = " LOCKED OUT "
+        let sentence =
+            "\(first) \(name) came first, \(duration(lockout["since_ms"])) ago, in "
+            + "\(text(lockout["state_at_trip"]))."
+        // The badge takes its room in the first line only and is painted in its own way.
+        let room = String(repeating: " ", count: badge.count + 1)
+        var lines = Wrapping.lines(sentence, after: room, columns: columns)
+            .map { room + style.bad(String($0.dropFirst(room.count))) }
+        lines[0] = style.alarming(badge) + " " + lines[0].dropFirst(room.count)
         let later = entries.dropFirst().map { text($0["code"]) + " " + text($0["name"]) }
-        if !later.isEmpty { lines.append("  Then: \(later.joined(separator: ", ")).") }
-        lines.append(style.bold("  Do this: \(text(lockout["advice"]))"))
-        lines += resetLines(lockout["reset"])
-        return lines
+        if !later.isEmpty {
+            lines += Wrapping.lines(
+                later.joined(separator: ", ") + ".", after: "  Then: ", columns: columns)
+        }
+        return lines + adviceLines(text(lockout["advice"])) + resetLines(lockout["reset"])
+    }
+
+    func adviceLines(_ advice: String) -> [String] {
+        Wrapping.lines(advice, after: "  Do this: ", columns: columns).map { style.bold($0) }
     }
 
     /// The steps of a reset, with what is done already.
     func resetLines(_ steps: JSONValue?) -> [String] {
         guard let steps = steps?.array, !steps.isEmpty else { return [] }
         return ["  To reset:"]
-            + steps.map { step in
+            + steps.flatMap { step in
                 let isDone = step["done"]?.bool == true
-                let line = "\(isDone ? "[x]" : "[ ]") \(text(step["text"]))"
-                return "    " + (isDone ? style.faint(line) : line)
+                let box = isDone ? "    [x] " : "    [ ] "
+                return Wrapping.lines(text(step["text"]), after: box, columns: columns)
+                    .map { isDone ? style.faint($0) : $0 }
             }
     }
 
@@ -84,7 +98,7 @@ struct StatePicture {
         return line
     }
 
-    private var heating: String {
+    private var heatingLines: [String] {
         let heating = state["heating"]
         var line = label("Heating") + style.bold(text(heating?["state"]))
         line += span(heating?["in_state_ms"])
@@ -98,10 +112,10 @@ struct StatePicture {
         if heating?["heat_on"]?.bool == true {
             line += ", " + style.warning("HEAT ON for \(duration(heating?["heat_changed_ms"]))")
         }
-        if let refusal = heating?["refusal"]?.string {
-            line += ", would refuse: \(refusal)"
-        }
-        return line
+        guard let refusal = heating?["refusal_text"]?.string else { return [line] }
+        return [line]
+            + Wrapping.lines(
+                "A demand would be refused now: \(refusal).", after: label(""), columns: columns)
     }
 
     private var water: String {
@@ -160,10 +174,9 @@ struct StatePicture {
 
     private func alarmLines(isCompact: Bool) -> [String] {
         let alarms = state["alarms"]?.array ?? []
-        guard !alarms.isEmpty else { return [style.good("  No alarm stands.")] }
         let locked = Set(
             (state["lockout"]?["entries"]?.array ?? []).compactMap { $0["code"]?.string })
-        return AlarmTable(alarms: alarms, style: style).lines(
+        return AlarmTable(alarms: alarms, style: style, columns: columns).lines(
             hasAdvice: !isCompact, withoutAdviceFor: locked)
     }
 
@@ -201,12 +214,38 @@ struct StatePicture {
     }
 }
 
-/// Alarms in a table, each with its advice below.
+/// Alarms in a table, each with its advice below. Those that somebody has hidden are counted.
 struct AlarmTable {
-    let alarms: [JSONValue]
-    let style: Style
+    private let alarms: [JSONValue]
+    private let hiddenCount: Int
+    private let style: Style
+    private let columns: Int
+
+    init(
+        alarms: [JSONValue], showsHidden: Bool = false, style: Style,
+        columns: Int = Wrapping.columnsOfOutput
+    ) {
+        self.columns = columns
+        self.alarms = alarms.filter { showsHidden || !Self.isHidden($0) }
+        hiddenCount = alarms.count - self.alarms.count
+        self.style = style
+    }
+
+    private static func isHidden(_ alarm: JSONValue) -> Bool {
+        alarm["hidden_by"]?.string != nil
+    }
 
     func lines(hasAdvice: Bool, withoutAdviceFor shown: Set<String> = []) -> [String] {
+        let hidden =
+            hiddenCount == 0
+            ? [] : [style.warning("  \(hiddenCount) hidden: busbar alarms list --all")]
+        guard !alarms.isEmpty else {
+            return hiddenCount == 0 ? [style.good("  No alarm stands.")] : hidden
+        }
+        return rows(hasAdvice: hasAdvice, withoutAdviceFor: shown) + hidden
+    }
+
+    private func rows(hasAdvice: Bool, withoutAdviceFor shown: Set<String>) -> [String] {
         var table = Table(
             ["ALARM", "SEVERITY", "STATE", "SINCE", "NAME"], rightAligned: [3], style: style)
         for alarm in alarms {
@@ -225,8 +264,9 @@ struct AlarmTable {
         for (index, alarm) in alarms.enumerated() {
             lines.append(rows[index + 1])
             let isStanding = alarm["state"]?.string != "normal"
-            if isStanding, !shown.contains(text(alarm["code"])) {
-                lines.append("         \(text(alarm["advice"]))")
+            if isStanding, !Self.isHidden(alarm), !shown.contains(text(alarm["code"])) {
+                let indent = String(repeating: " ", count: 9)
+                lines += Wrapping.lines(text(alarm["advice"]), after: indent, columns: columns)
             }
         }
         return lines
@@ -238,8 +278,11 @@ struct AlarmTable {
         if let left = alarm["shelved_for_ms"]?.int {
             words.append("shelved for \(QuantityText.wait(left))")
         }
-        if alarm["suppressed"]?.bool == true { words.append("suppressed") }
         if alarm["out_of_service"]?.bool == true { words.append("out of service") }
+        if alarm["suppressed"]?.bool == true {
+            let cause = alarm["hidden_by"]?.string ?? ""
+            words.append(cause.hasPrefix("E") ? "hidden by \(cause)" : "suppressed")
+        }
         return words.joined(separator: ", ")
     }
 }

@@ -10,8 +10,9 @@ struct AlarmsCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the alarms that stand, worst first, with what to do.")
-        @Flag(help: "Every alarm that there is, also those that do not stand.")
+            abstract: "List the alarms that stand and are not hidden, worst first, with what to do."
+        )
+        @Flag(help: "Every alarm that there is, also those that do not stand or are hidden.")
         var all = false
         @OptionGroup var daemon: DaemonOptions
 
@@ -19,8 +20,8 @@ struct AlarmsCommand: ParsableCommand {
             let answer = try daemon.call(.alarmsList, ["all": all ? 1 : 0])
             daemon.show(answer) { style in
                 let alarms = answer["alarms"]?.array ?? []
-                guard !alarms.isEmpty else { return [style.good("No alarm stands.")] }
-                return AlarmTable(alarms: alarms, style: style).lines(hasAdvice: true)
+                return AlarmTable(alarms: alarms, showsHidden: all, style: style)
+                    .lines(hasAdvice: true)
             }
         }
     }

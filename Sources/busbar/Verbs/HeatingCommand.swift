@@ -121,15 +121,19 @@ struct HeatingPicture {
         if int(heating["job"]) > 0 {
             lines.append(
                 "  Job      \(int(heating["job"])), \(duration(heating["job_ms"])) old, "
-                    + "\(int(heating["trials_left"])) trials and "
-                    + "\(int(heating["recycles_left"])) recycles left")
+                    + counted(int(heating["trials_left"]), "trial") + " and "
+                    + counted(int(heating["recycles_left"]), "recycle") + " left")
         }
-        if let refusal = heating["refusal"]?.string {
+        if let refusal = heating["refusal_text"]?.string {
             lines.append("  A demand would be refused now: " + style.warning(refusal))
         }
         return lines + [""]
             + WhyPicture(answer: ["transitions": transitions], style: style).lines
             .dropFirst(3)
+    }
+
+    private func counted(_ count: Int64, _ noun: String) -> String {
+        "\(count) \(noun)\(count == 1 ? "" : "s")"
     }
 
     private var transitions: JSONValue { heating["transitions"] ?? [] }

@@ -51,7 +51,9 @@ struct WatchCommand: ParsableCommand {
             }
             let now = Clocks.monotonicMilliseconds()
             if let state = try client.nextUpdate(milliseconds: 0) {
-                lines = StatePicture(state: state, style: .ofOutput).lines(isCompact: true)
+                lines = StatePicture(
+                    state: state, style: .ofOutput, columns: screen.size.columns
+                ).lines(isCompact: true)
                 drawnAt = now
             }
             screen.show(fitted(lines, rows: screen.size.rows) + [footer(silence: now - drawnAt)])

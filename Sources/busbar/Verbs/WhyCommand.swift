@@ -24,9 +24,11 @@ struct WhyPicture {
 
     var lines: [String] {
         var lines = [style.bold(text(answer["headline"]))]
-        lines += (answer["chain"]?.array ?? []).map { "  " + text($0) }
-        if let advice = answer["advice"]?.string { lines += ["", "  Do this: \(advice)"] }
         let picture = StatePicture(state: .null, style: style)
+        lines += (answer["chain"]?.array ?? []).flatMap {
+            Wrapping.lines(text($0), after: "  ", columns: picture.columns)
+        }
+        if let advice = answer["advice"]?.string { lines += [""] + picture.adviceLines(advice) }
         let reset = picture.resetLines(answer["reset"])
         if !reset.isEmpty { lines += [""] + reset }
         lines += [""] + inputs
