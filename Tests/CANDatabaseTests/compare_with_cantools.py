@@ -2,7 +2,8 @@
 """Compares Busbar's decoding with that of cantools on random frames.
 
     .build/venv/bin/pip install cantools
-    .build/venv/bin/python Tests/CANDatabaseTests/compare_with_cantools.py [--busbar PATH] [--seed N]
+    .build/venv/bin/python Tests/CANDatabaseTests/compare_with_cantools.py \\
+        [--busbar PATH] [--seed N]
 
 For each database of the tests and of the boards it writes a candump log of random frames, of which
 some are short, has `busbar can decode --json` read it, and compares each number. cantools scales

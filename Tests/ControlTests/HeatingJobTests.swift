@@ -50,7 +50,8 @@ struct HeatingJobTests {
             end: 30_000, log: ["ignite 26000", "retry 29000"], alarms: [1, 203]),
         Row(
             testDescription: "one trial of one", script: [(0, flame(false))], end: 30_000,
-            log: ["ignite 26000", "lockout 29000"], alarms: [1, 204], parameters: { $0.trials = 1 }),
+            log: ["ignite 26000", "lockout 29000"], alarms: [1, 204],
+            parameters: { $0.trials = 1 }),
         Row(
             testDescription: "three trials of three", script: [(0, flame(false))], end: 100_000,
             log: [

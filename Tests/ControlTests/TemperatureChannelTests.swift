@@ -211,7 +211,8 @@ struct TemperatureChannelTests {
             testDescription: "an open probe neither votes nor ends the row",
             samples: [65_000, -127_000, 65_000], site: 2, job: 2),
         Vote(
-            testDescription: "above the range is hot", samples: [120_000, 120_000], site: 2, job: 0),
+            testDescription: "above the range is hot", samples: [120_000, 120_000], site: 2,
+            job: 0),
         Vote(
             testDescription: "power-on content does not vote", samples: [85_000, 85_000], site: 0,
             job: 0),

@@ -156,6 +156,11 @@ struct HostileClientTests {
         #expect(try clients[0].call("status")["result"] != nil)
         #expect(served.device.commands.isEmpty && served.device.snapshotsGiven == 1)
         clients.removeAll()
-        #expect(try RawClient(served.path).call("version")["result"] != nil)
+        // The server hears of the hang-ups in its own time; a refusal until then is right.
+        var answers = 0
+        for _ in 0..<500 where answers == 0 {
+            if try RawClient(served.path).call("version")["result"] != nil { answers += 1 }
+        }
+        #expect(answers == 1, "500 tries")
     }
 }
