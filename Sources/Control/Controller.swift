@@ -366,10 +366,6 @@ public struct Controller: ~Copyable {
         alarms.find(.uncleanStop)
     }
 
-    /// The board's answer to a TRIP that was written after `settle`. Until it reads back as tripped
-    /// the TRIP is repeated each tick, so there is nothing to remember.
-    public mutating func noteTrip(_ transfer: BoardAnswer.Transfer) {}
-
     /// While the check has not yet seen all outputs off, what a killed run left on may still be
     /// falling; the check itself judges it.
     private mutating func mayJudgeReadBack(_ answer: BoardAnswer) -> Bool {

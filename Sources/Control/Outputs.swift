@@ -63,5 +63,5 @@ public protocol RelayPort: ~Copyable {
     /// Writes what `outputs` asks, then reads the status back.
     mutating func exchange(_ outputs: Outputs) -> BoardAnswer
     /// Writes TRIP now, for a FATAL that was found in the answer itself.
-    mutating func trip() -> BoardAnswer.Transfer
+    @discardableResult mutating func trip() -> BoardAnswer.Transfer
 }

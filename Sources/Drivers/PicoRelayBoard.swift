@@ -49,7 +49,7 @@ public struct PicoRelayBoard<Bus: RelayBus & ~Copyable>: ~Copyable, RelayPort {
     }
 
     /// Writes TRIP at once, even if the last exchange found the bus hung: a cut is always tried.
-    @inlinable public mutating func trip() -> BoardAnswer.Transfer {
+    @discardableResult @inlinable public mutating func trip() -> BoardAnswer.Transfer {
         isHung = false
         return writeTrip()
     }

@@ -49,7 +49,9 @@ public struct ControlLoop<
         region.exit()
         if verdict.tripsNow {
             lines.permitLow()
-            controller.noteTrip(board.trip())
+            // Whether it arrived is seen by the next tick's status; until the board reads back as
+            // tripped the TRIP is written again in each tick, and the lease is renewed by none.
+            board.trip()
         } else if verdict.permit == .edge {
             lines.permitEdge()
         }

@@ -25,10 +25,19 @@ struct SimCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List what can be played.")
+        @Flag(help: "Print one JSON document.")
+        var json = false
 
         func run() {
             let rows: [(String, String)] = SimCommand.configuration.subcommands.map { command in
                 (command._commandName, command.configuration.abstract)
+            }
+            if json {
+                let plays = rows.map { name, abstract -> JSONValue in
+                    ["name": .string(name), "does": .string(abstract)]
+                }
+                Output.text(JSONValue.array(plays).serialized(pretty: true) + "\n")
+                return
             }
             let width = rows.map(\.0.count).max() ?? 0
             Output.lines(
