@@ -32,7 +32,7 @@ struct ScenarioCommand: ParsableCommand {
                     wrong += 1
                 }
             }
-            if json { Output.text(JSONValue.array(verdicts).serialized(pretty: true) + "\n") }
+            if json { Output.text(JSONValue.array(verdicts).serialized(pretty: true)) }
             if wrong > 0 { throw ExitCode(Failure.Kind.failed.rawValue) }
         }
     }

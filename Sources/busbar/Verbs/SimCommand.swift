@@ -36,7 +36,7 @@ struct SimCommand: ParsableCommand {
                 let plays = rows.map { name, abstract -> JSONValue in
                     ["name": .string(name), "does": .string(abstract)]
                 }
-                Output.text(JSONValue.array(plays).serialized(pretty: true) + "\n")
+                Output.text(JSONValue.array(plays).serialized(pretty: true))
                 return
             }
             let width = rows.map(\.0.count).max() ?? 0
