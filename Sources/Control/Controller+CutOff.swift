@@ -17,12 +17,7 @@ extension Controller {
                 events.correlation = tripCorrelation
                 abandonReset(&events)
             }
-            if lockout.contains(code) { continue }
-            let view = alarms.views[Int(code.rawValue)]
-            lockout.append(
-                LockoutRecord.Entry(
-                    code: code, tick: tick, at: now, value: view.value, limit: view.limit))
-            noteLockoutChange()
+            enterInRecord(code)
         }
         holdStandingFatals(&events)
     }
@@ -37,6 +32,11 @@ extension Controller {
             return
         }
         cut(code, &events)
+        enterInRecord(code)
+    }
+
+    /// Behind those that came before it; a code that stands there already keeps its place.
+    mutating func enterInRecord(_ code: AlarmCode) {
         guard !lockout.contains(code) else { return }
         let view = alarms.views[Int(code.rawValue)]
         lockout.append(
