@@ -12,7 +12,9 @@ public struct AlarmPerformance: Sendable {
     public static let period: Int64 = 600_000
     static let day: Int64 = 86_400_000
     /// ISA-18.2: an alarm that stands for longer than a day is stale.
-    public static let staleAfter: Int64 = 86_400_000
+    static let staleAfter: Int64 = 86_400_000
+
+    public static func isStale(age: Int64) -> Bool { age > staleAfter }
     /// The alarm engine's own window: three in a minute, the third at its last millisecond counts.
     static let chatterWindow: Int64 = 60_000
     /// An alarm that stood when a run ended and is back this soon after the next start never went

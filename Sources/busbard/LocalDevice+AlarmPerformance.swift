@@ -44,7 +44,7 @@ extension AlarmPerformance {
             ],
             "most_frequent": .array(mostFrequent), "chattering": .array(chattering),
             "standing": .array(standing.map(Self.standing)),
-            "stale": JSONValue(standing.count { $0.age > Self.staleAfter }),
+            "stale": JSONValue(standing.count { Self.isStale(age: $0.age) }),
             "not_placed": ["runs": JSONValue(unplacedRuns), "rows": JSONValue(unplacedRows)],
             "unknown_rows": JSONValue(unknownRows),
         ]
@@ -71,7 +71,7 @@ extension AlarmPerformance {
     private static func standing(_ alarm: Alarm, age: Int64) -> JSONValue {
         alarm.json([
             ("severity", .string(alarm.severity.name)), ("state", .string(alarm.state.name)),
-            ("age_ms", JSONValue(age)), ("stale", .bool(age > staleAfter)),
+            ("age_ms", JSONValue(age)), ("stale", .bool(isStale(age: age))),
         ])
     }
 

@@ -205,7 +205,7 @@ struct AlarmPerformanceTests {
         performance.finish()
         #expect(performance.standing.map(\.age) == (row.age.map { [$0] } ?? []))
         #expect(
-            performance.standing.contains { $0.age > AlarmPerformance.staleAfter } == row.isStale)
+            performance.standing.contains { AlarmPerformance.isStale(age: $0.age) } == row.isStale)
     }
 
     @Test(
