@@ -116,7 +116,10 @@ public struct AlarmPerformance: Sendable {
         let index = Int(row.code.rawValue)
         alarms[index].severity = row.severity
         switch row.change {
-        case .raised: raised.append(row.code)
+        case .raised:
+            // More than the table has in one tick are damaged rows, which must not grow a list.
+            if raised.count == AlarmCode.count { settle() }
+            raised.append(row.code)
         case .shelved: alarms[index].hidings |= 1
         case .unshelved: alarms[index].hidings &= ~1
         case .suppressed:

@@ -104,7 +104,9 @@ private struct SpanStart {
                 traces.note(alarms, number)
                 traces.rows += 1
             }
-            if traces.offset == nil, runs.integer(3) != ClockQuality.unsynced.storedValue {
+            if traces.offset == nil, runs.integer(3) != ClockQuality.unsynced.storedValue,
+                RunRows.times.contains(runs.integer(2))
+            {
                 traces.offset = runs.integer(2)
             }
             if let run = present.run, Identifier128(bytes: runs.blob(1)) == run {
@@ -160,6 +162,10 @@ private struct RunTraces {
 
 /// The rows of a table in the order of their runs, with one row read ahead.
 private struct RunRows: ~Copyable {
+    /// Up to 317 years: what a sound row can say. A time beyond is damaged, and sums of it could
+    /// overflow.
+    static let times: ClosedRange<Int64> = 0...10_000_000_000_000
+
     private let statement: Statement
     private var hasRow = false
     private var isUsed = true
@@ -169,21 +175,27 @@ private struct RunRows: ~Copyable {
 
     var run: Int64 { statement.integer(0) }
     var wall: Int64 { statement.integer(2) }
-    var isClockSet: Bool { statement.integer(3) != ClockQuality.unsynced.storedValue }
+    var isClockSet: Bool {
+        statement.integer(3) != ClockQuality.unsynced.storedValue && Self.times.contains(wall)
+    }
 
-    /// 0 for a row of another run: one whose run is not in the list of runs.
-    func at(_ number: Int64) -> Int64 { run == number ? statement.integer(1) : 0 }
+    /// 0 for a damaged row, and for one whose run is not in the list of runs.
+    func at(_ number: Int64) -> Int64 {
+        let at = statement.integer(1)
+        return run == number && Self.times.contains(at) ? at : 0
+    }
 
     var change: AlarmPerformance.Change? {
         func byte(_ column: Int32) -> UInt8? { UInt8(exactly: statement.integer(column)) }
-        guard let number = UInt16(exactly: statement.integer(3)),
+        let at = statement.integer(1)
+        guard Self.times.contains(at), let number = UInt16(exactly: statement.integer(3)),
             let code = AlarmCode(number: number),
             let severity = byte(4).flatMap(Severity.init(rawValue:)),
             let change = byte(5).flatMap(AlarmChange.init(rawValue:)),
             let state = byte(6).flatMap(AlarmState.init(rawValue:))
         else { return nil }
         return AlarmPerformance.Change(
-            tick: statement.integer(2), at: statement.integer(1), code: code, severity: severity,
+            tick: statement.integer(2), at: at, code: code, severity: severity,
             change: change, state: state)
     }
 

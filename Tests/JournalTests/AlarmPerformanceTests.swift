@@ -334,6 +334,32 @@ struct AlarmPerformanceReadingTests {
         #expect([performance.unplacedRuns, performance.unplacedRows] == [1, 2])
     }
 
+    @Test("damaged rows are counted as such, whatever stands in them")
+    func damaged() throws {
+        let device = Device()
+        try device.open().farewell(now: Instant(0))
+        let connection = try Connection(
+            path: StateDirectory(path: device.path).databasePath, mode: .readWrite)
+        let run = try #require(try connection.integer("SELECT max(n) FROM runs"))
+        let worst = Int64.max
+        for (at, wall, code, change) in [
+            (worst, worst, 103, 0), (-1, -worst, 103, 0), (5, 0, 70_000, 0), (5, 0, 103, 300),
+            (5, worst, 103, 0),
+        ] {
+            try connection.execute(
+                """
+                INSERT INTO alarm_history VALUES(NULL, \(run), 7, \(at), \(wall), 0, \(code), 3,
+                \(change), 1, 0, 0, 0, 0)
+                """)
+        }
+        let present = PresentMoment(
+            run: nil, at: Instant(0), wall: Device.wall)
+        let performance = try device.reader.alarmPerformance(
+            over: Milliseconds(8_640_000_000_000_000), at: present)
+        #expect(performance.unknownRows == 4)
+        #expect(performance.annunciated == 1)
+    }
+
     @Test("half a million rows are read one by one, and each is counted")
     func large() throws {
         let device = Device()
