@@ -79,7 +79,8 @@ public struct AlarmPerformance: Sendable {
     private var runBegan: Int64 = 0
     private var now: Int64 = 0
     private var tick: Int64 = 0
-    /// Raised in the tick that is read: it may still be suppressed in the same tick.
+    /// Raised in the tick that is read. Counted when it is over: what is suppressed by its cause is
+    /// so by a later row of the same tick.
     private var raised: [AlarmCode] = []
     private var newest: [Int64] = []
     private var flood: ClosedRange<Int64>?
@@ -122,9 +123,7 @@ public struct AlarmPerformance: Sendable {
             raised.append(row.code)
         case .shelved: alarms[index].hidings |= 1
         case .unshelved: alarms[index].hidings &= ~1
-        case .suppressed:
-            alarms[index].hidings |= 2
-            unraise(row.code)
+        case .suppressed: alarms[index].hidings |= 2
         case .unsuppressed: alarms[index].hidings &= ~2
         case .outOfService: alarms[index].hidings |= 4
         case .inService: alarms[index].hidings &= ~4
@@ -164,12 +163,6 @@ public struct AlarmPerformance: Sendable {
         guard alarms[index].since == nil else { return }
         let isResumed = now - runBegan <= Self.resumeWindow
         alarms[index].since = (isResumed ? alarms[index].stoodSince : nil) ?? now
-    }
-
-    private mutating func unraise(_ code: AlarmCode) {
-        guard let place = raised.lastIndex(of: code) else { return }
-        raised.remove(at: place)
-        if now >= 0 { hidden += 1 }
     }
 
     /// Counts what was raised in the tick that is over.

@@ -46,6 +46,11 @@ struct DecodeTests {
             error: "busbar: LOG: 1 line could not be read, first: line 2: the payload '580' has "
                 + "half a byte at its end\n"),
         Row(
+            testDescription: "nor do several of them hide what follows",
+            log: "a\nb\nc\nd\n" + frame, code: 1, frames: 1,
+            error: "busbar: LOG: 4 lines could not be read, first: line 1: expected a time such as "
+                + "(1700000000.123456), found 'a'; record with candump -L\n"),
+        Row(
             testDescription: "both are said, with the first of the bad lines",
             log: frame + frame + "(1.000000) can0 355#R\nnoise\n" + frame + "more noise\n",
             code: 1, frames: 3,
