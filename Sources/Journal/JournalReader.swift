@@ -101,8 +101,7 @@ public struct JournalReader: Sendable {
     private func query<Element>(
         _ sql: String, _ arguments: [Int64], _ element: (borrowing Statement) -> Element
     ) throws(JournalError) -> [Element] {
-        let connection = try Connection(path: directory.databasePath, mode: .readOnly)
-        try connection.execute("PRAGMA query_only = 1")
+        let connection = try openForReading()
         let statement = try connection.prepare(sql)
         for (index, argument) in arguments.enumerated() {
             statement.bind(Int32(index + 1), argument)
@@ -110,5 +109,11 @@ public struct JournalReader: Sendable {
         var elements: [Element] = []
         while try statement.step() { elements.append(element(statement)) }
         return elements
+    }
+
+    func openForReading() throws(JournalError) -> Connection {
+        let connection = try Connection(path: directory.databasePath, mode: .readOnly)
+        try connection.execute("PRAGMA query_only = 1")
+        return connection
     }
 }

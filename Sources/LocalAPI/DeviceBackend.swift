@@ -34,6 +34,8 @@ public protocol DeviceBackend: AnyObject {
 
     /// Events, oldest first, as their JSON on the wire.
     func events(_ query: EventQuery) throws(RPCError) -> EventPage
+    /// The alarm system's measures (ISA-18.2 clause 16) over the last `span`.
+    func alarmPerformance(over span: Milliseconds) throws(RPCError) -> JSONValue
     /// Heating cycles, newest first.
     func transactions(limit: Int) throws(RPCError) -> [JSONValue]
     /// The ten seconds before the latest lockout, as `preTripDocument` wrote them; null if there

@@ -47,6 +47,9 @@ public struct RPCError: Error, Hashable, Sendable, CustomStringConvertible {
         code == Code.refused.rawValue || code == Code.notPermitted.rawValue
     }
 
+    /// Whether the same call may succeed some seconds later.
+    public var isPassing: Bool { code == Code.busy.rawValue || code == Code.noAnswer.rawValue }
+
     public var description: String { message }
 
     var json: JSONValue {

@@ -1,5 +1,4 @@
 import CANDatabase
-import Events
 public import JSON
 public import Site
 import Units
@@ -17,7 +16,8 @@ public struct SimulateOptions: Sendable {
     public var seed: UInt64?
     /// Overrides the scenario's duration. In milliseconds.
     public var durationMs: Int64?
-    /// A candump log that is fed, by its time stamps, in place of the plant's frames.
+    /// A candump log that is fed, by its time stamps, in place of the plant's frames. Without a
+    /// duration and a scenario, which has its own, the run ends with the log.
     public var canLog: String?
 
     public init(siteDirectory: String) { self.siteDirectory = siteDirectory }
@@ -56,6 +56,8 @@ public struct SimulateReport: Sendable {
     public var json: JSONValue = .null
     /// How many control cycles were run, for the rate.
     public var ticks: UInt64 = 0
+    /// How much time passed in all runs, in ms.
+    public var virtualMs: Int64 = 0
 }
 
 /// Runs everything that `options` names, one scenario after the other.
@@ -78,7 +80,7 @@ public func simulate(_ options: SimulateOptions, host: SimulateHost) -> Simulate
             do throws(ScenarioError) {
                 let scenario =
                     try file.map { name throws(ScenarioError) in try runner.load(name) }
-                    ?? plainRun(runner)
+                    ?? plainRun()
                 let result = try runner.run(scenario)
                 report.add(result, seed: options.seed)
                 documents.append(result.json)
@@ -98,13 +100,12 @@ public func simulate(_ options: SimulateOptions, host: SimulateHost) -> Simulate
 }
 
 /// Demand from t = 0 and nothing expected: how the heater behaves by itself.
-private func plainRun(_ runner: ScenarioRunner) -> Scenario {
+private func plainRun() -> Scenario {
     // Ten minutes: a whole job of the acceptance plant takes seven.
-    var duration: Int64 = 600_000
-    if let last = runner.feed?.last { duration = last.at + 15_000 }
     var scenario = Scenario(
         file: "plain run", name: "plain run", purpose: "The heater under demand from t = 0.",
-        durationMs: duration)
+        durationMs: 600_000)
+    scenario.endsWithFeed = true
     scenario.actions = [ScheduledAction(at: 0, .command(.demand(isOn: true), .scenario))]
     return scenario
 }
@@ -134,38 +135,11 @@ private func readLog(_ file: String, _ host: SimulateHost) throws -> [FrameFeed.
 extension SimulateReport {
     fileprivate mutating func add(_ result: ScenarioRunner.Result, seed: UInt64?) {
         ticks += result.ticks
-        let alarms = result.alarms.map(\.name).joined(separator: " ")
-        let verdict = result.failures.isEmpty ? "ok" : "\(result.failures.count) failed"
-        lines.append(
-            "\(result.name): \(verdict), \(result.durationMs / 1_000) s, "
-                + "alarms \(alarms.isEmpty ? "none" : alarms)")
+        virtualMs += result.durationMs
+        lines.append(result.line)
         if let seed { lines.append("  seed \(seed), faults:") }
         lines += result.faults.map { "  \($0)" }
         failures += result.failures.map(\.description)
-    }
-}
-
-extension ScenarioRunner.Result {
-    fileprivate var json: JSONValue {
-        .object(
-            JSONObject([
-                ("name", .string(name)), ("ok", .bool(failures.isEmpty)),
-                ("duration_ms", JSONValue(durationMs)), ("ticks", JSONValue(ticks)),
-                ("alarms", .array(alarms.map { .string($0.name) })),
-                ("faults", .array(faults.map { .string($0) })),
-                (
-                    "failures",
-                    .array(
-                        failures.map { failure in
-                            .object(
-                                JSONObject([
-                                    ("time", .string(failure.time)),
-                                    ("expected", .string(failure.expected)),
-                                    ("found", .string(failure.found)),
-                                ]))
-                        })
-                ),
-            ]))
     }
 }
 

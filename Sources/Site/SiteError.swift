@@ -17,8 +17,9 @@ public struct SiteDefect: Hashable, Sendable, CustomStringConvertible {
 public struct SiteError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a refused site is raised as: E901.
     public static let code = AlarmCode.configurationRejected
-    /// Twenty are enough to correct a file in one go; more would scroll the first ones away.
-    public static let defectsMax = 20
+    /// All that a file of ours can have wrong, and a bound for one that is nothing but wrong. The
+    /// daemon says the first of them, `busbar site check` each. Chosen.
+    public static let defectsMax = 1_000
 
     /// At least one, in the order in which they were found; at most `defectsMax`.
     public let defects: [SiteDefect]

@@ -3,10 +3,13 @@ import Glibc
 /// The clocks of whoever sits at the terminal.
 enum Clocks {
     /// For spans only.
-    static func monotonicMilliseconds() -> Int64 {
+    static func monotonicMilliseconds() -> Int64 { monotonicMicroseconds() / 1_000 }
+
+    /// For spans only.
+    static func monotonicMicroseconds() -> Int64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
     }
 
     /// Since 1970-01-01 UTC.

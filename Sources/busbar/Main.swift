@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 
 /// The command that technicians and programs use. One file for each verb in `Verbs/`.
 struct Busbar: ParsableCommand {
@@ -9,7 +10,9 @@ struct Busbar: ParsableCommand {
             Verbs that speak to the daemon need it running on this machine. A FATAL alarm is never \
             reset from here: only by the button at the site.
 
-            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 refused.
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon not reachable, 4 refused. With \
+            --json an error is also one line on standard output: \
+            {"error":{"message":"…","exit":3}}. Verbs that check files print their own document.
             """,
         version: busbarVersion,
         groupedSubcommands: [
@@ -23,7 +26,8 @@ struct Busbar: ParsableCommand {
             CommandGroup(
                 name: "Trying",
                 subcommands: [
-                    SimulateCommand.self, ScenarioCommand.self, SimCommand.self, CANCommand.self,
+                    SimulateCommand.self, ScenarioCommand.self, SiteCommand.self,
+                    SimCommand.self, CANCommand.self,
                 ]),
         ])
 }
@@ -46,20 +50,34 @@ enum Entry {
     }
 
     static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
         do {
-            var command = try Busbar.parseAsRoot(
-                Self.withNegativesLast(Array(CommandLine.arguments.dropFirst())))
+            var command = try Busbar.parseAsRoot(Self.withNegativesLast(arguments))
             try command.run()
         } catch let failure as Failure {
-            Output.error("busbar: \(failure.message)")
+            Self.say("busbar: \(failure.message)", failure, wantsJSON)
             Busbar.exit(withError: ExitCode(failure.kind.rawValue))
         } catch {
             // ArgumentParser's own code for wrong usage is 64; ours is 2, as of most commands.
             guard Busbar.exitCode(for: error) == .validationFailure else {
                 Busbar.exit(withError: error)
             }
-            Output.error(Busbar.fullMessage(for: error))
-            Busbar.exit(withError: ExitCode(Failure.Kind.usage.rawValue))
+            let failure = Failure(.usage, Busbar.message(for: error))
+            Self.say(Busbar.fullMessage(for: error), failure, wantsJSON)
+            Busbar.exit(withError: ExitCode(failure.kind.rawValue))
         }
+    }
+
+    /// One line, so that it can also end a stream of lines.
+    private static func say(_ text: String, _ failure: Failure, _ wantsJSON: Bool) {
+        Output.error(text)
+        guard wantsJSON else { return }
+        let error: JSONValue = [
+            "error": [
+                "message": .string(failure.message), "exit": JSONValue(failure.kind.rawValue),
+            ]
+        ]
+        Output.text(error.serialized() + "\n")
     }
 }

@@ -32,6 +32,7 @@ final class JournalWorker {
 
         func run() {
             let worker = JournalWorker(self)
+            links.run.withLock { $0 = worker.journal.run }
             links.recollection.withLock { $0 = worker.journal.recollection }
             worker.run()
         }
@@ -146,7 +147,7 @@ final class JournalWorker {
     }
     private var imageAskedAt: Int64 = -1
 
-    private static func wallTime(_ clock: inout RunClock) -> Wire.WallTime {
+    static func wallTime(_ clock: inout RunClock) -> Wire.WallTime {
         let wall = clock.wall()
         let quality: Wire.ClockQuality =
             switch wall.quality {

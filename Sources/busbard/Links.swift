@@ -2,6 +2,7 @@ import Control
 import Runtime
 import Simulation
 import Synchronization
+import Wire
 
 /// What the threads of the daemon share beside the postbox. Bits and rings, nothing to wait for.
 final class Links: Sendable {
@@ -10,6 +11,8 @@ final class Links: Sendable {
     let actions = SPSCRing<ScheduledAction>(capacity: 64)
     /// What the journal knows of the time before this start; nil until it is open.
     let recollection = Mutex<Recollection?>(nil)
+    /// What the journal calls this run; nil until it is open.
+    let run = Mutex<Identifier128?>(nil)
     let isStopping = Atomic<Bool>(false)
     /// The control thread has ended and will post nothing more.
     let hasControlEnded = Atomic<Bool>(false)

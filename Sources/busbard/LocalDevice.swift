@@ -12,9 +12,9 @@ import Wire
 /// The device as the local API sees it: rings to the control thread, and a reader of the journal.
 final class LocalDevice: DeviceBackend {
     let description: DeviceDescription
-    private let links: Links
-    private let reader: JournalReader
-    private let clock: RunClock
+    let links: Links
+    let reader: JournalReader
+    let clock: RunClock
     /// The version of the record at which each follower found nothing more.
     private var quietAt: (place: EventPlace, version: UInt64)?
 

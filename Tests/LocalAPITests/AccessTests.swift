@@ -15,6 +15,7 @@ struct AccessTests {
         (.why, "viewer technician admin"),
         (.alarmsList, "viewer technician admin"),
         (.alarmsHistory, "viewer technician admin"),
+        (.alarmsPerformance, "viewer technician admin"),
         (.alarmsAcknowledge, "technician admin"),
         (.alarmsShelve, "technician admin"),
         (.alarmsUnshelve, "technician admin"),

@@ -86,6 +86,10 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
             events: rows.map(\.event), last: rows.last?.place ?? query.after ?? EventPlace())
     }
 
+    func alarmPerformance(over span: Milliseconds) throws(RPCError) -> JSONValue {
+        ["asked_ms": JSONValue(span.rawValue)]
+    }
+
     func transactions(limit: Int) throws(RPCError) -> [JSONValue] { [] }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {

@@ -201,6 +201,10 @@ struct WorldTests {
                     path == "leak.log" ? bytes : try readFile(path)
                 }, trace: { trace.append(String(decoding: $0, as: UTF8.self)) }))
         #expect(report.failures == [])
+        #expect(report.exitCode == 0, "nothing was expected, so nothing failed")
+        let line = report.lines.first ?? ""
+        #expect(line.hasPrefix("plain run: LOCKED OUT by E103 gas leak, water 20.0 to "), "\(line)")
+        #expect(!line.contains("ok"), "\(line)")
         let cut = trace.filter { $0.contains("E103") && $0.contains("\"change\":\"raised\"") }
         #expect(cut.count == 1)
         #expect(cut.first?.hasPrefix("{\"t_ms\":5200,") == true)
@@ -216,6 +220,80 @@ struct WorldTests {
         let micro = "\(1_000_000 + time % 1_000 * 1_000)".dropFirst()
         let data = (0..<Int(frame.length)).map { hex(UInt64(frame.byte($0)), 2) }.joined()
         return "(\(seconds).\(micro)) can0 \(hex(UInt64(frame.id), 3))#\(data)\n"
+    }
+
+    @Test("restoreNode ends every fault of the node, whatever it was")
+    func restoreNode() throws {
+        for fault in ["stopNode", "freezeNode", "corruptFrames", "shortenFrames"] {
+            // A lost signal is E301 after 1 s of a second; the node is well before that.
+            let failures = try run(
+                "{\"at\":10100,\"action\":\"\(fault)\"},"
+                    + "{\"at\":10900,\"action\":\"restoreNode\"}",
+                expecting: "{\"what\":\"alarms\",\"codes\":[]}")
+            #expect(failures == [], "\(fault)")
+            let left = try run(
+                "{\"at\":10100,\"action\":\"\(fault)\"}",
+                expecting: "{\"what\":\"alarms\",\"codes\":[]}")
+            #expect(left != [], "\(fault) must be seen where nothing ends it")
+        }
+    }
+
+    /// A recording of the node without anything wrong, and the report of a run on it.
+    private func report(ofLogMs length: Int64, for span: Int64?) throws -> SimulateReport {
+        let site = try Site.load(directory: heater)
+        var world = World(plan: site.plan, origin: 0, seed: 1)
+        var bus = SimulatedCANBus(plan: site.plan.signals)
+        var board = SimulatedRelayBoard()
+        var lines = SimulatedLines(plan: site.plan.interlock)
+        var log = ""
+        var batch = FrameBatch()
+        for time in stride(from: Int64(0), through: length, by: 100) {
+            world.advance(to: time, bus: &bus, board: &board, lines: &lines)
+            world.deliver(to: &bus)
+            batch.removeAll()
+            bus.receive(into: &batch)
+            for index in 0..<batch.count { log += line(batch[index].frame, at: time) }
+        }
+        let bytes = Array(log.utf8)
+        var options = SimulateOptions(siteDirectory: heater)
+        options.canLog = "quiet.log"
+        options.durationMs = span
+        return simulate(
+            options,
+            host: SimulateHost(read: { path throws(FileError) in
+                path == "quiet.log" ? bytes : try readFile(path)
+            }))
+    }
+
+    @Test("a run on a recording ends with it, and goes on only if it is told to")
+    func recordingEnds() throws {
+        let run = try #require(try report(ofLogMs: 8_000, for: nil).json["scenarios"]?[0])
+        // The tick that sees the frames of 8000 ms is the last.
+        #expect(run["duration_ms"]?.int == 8_100)
+        func alarms(_ run: JSONValue) -> [String?] { run["alarms"]?.array?.map(\.string) ?? [] }
+        #expect(!alarms(run).contains("E301") && !alarms(run).contains("E501"))
+        let longer = try #require(
+            try report(ofLogMs: 8_000, for: 23_000).json["scenarios"]?[0])
+        #expect(alarms(longer).contains("E301") && alarms(longer).contains("E501"))
+    }
+
+    @Test("a plain run tells how it ended: states, water, time of heat, alarms")
+    func endingReads() throws {
+        var options = SimulateOptions(siteDirectory: heater)
+        options.durationMs = 10_000
+        let report = simulate(options, host: SimulateHost())
+        #expect(
+            report.lines == [
+                "plain run: ended in PRECIRC with the power CLOSED, water 20.0 to 20.0 °C, heat on "
+                    + "for 0.0 s, 10.0 s, alarms E001"
+            ])
+        #expect(report.virtualMs == 10_000)
+        // With a preroll of 10 s.
+        #expect(report.ticks == 200)
+        options.scenarios = [heater + "/scenarios/t11-gas-leak-idle.json"]
+        options.durationMs = nil
+        let judged = simulate(options, host: SimulateHost()).lines
+        #expect(judged.first?.contains(": ok, LOCKED OUT by E103 gas leak, ") == true, "\(judged)")
     }
 
     @Test("an action that is not the world's is refused where the world is played live")

@@ -71,11 +71,12 @@ struct CommandTests {
     func helpText() throws {
         let verbs = [
             [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
-            ["alarms", "history"], ["alarms", "shelve"], ["alarms", "unshelve"], ["events"],
+            ["alarms", "history"], ["alarms", "kpi"], ["alarms", "shelve"], ["alarms", "unshelve"],
+            ["events"],
             ["events", "list"], ["events", "tail"], ["transactions"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
-            ["heating", "target"], ["simulate"], ["scenario", "check"], ["sim"],
-            ["sim", "press-reset"], ["can", "decode"],
+            ["heating", "target"], ["simulate"], ["scenario", "check"], ["site", "check"], ["sim"],
+            ["sim", "press-reset"], ["sim", "restore-node"], ["can", "decode"],
         ]
         var text = ""
         for verb in verbs {
@@ -146,6 +147,15 @@ struct RunningDaemonTests {
         #expect(target.code == 4, "\(target.error)")
         #expect(target.error.hasPrefix("busbar: target refused: this site allows 5.0 °C to"))
         #expect(try daemon.busbar("heating", "target", "41.5").output == "The target is 41.5 °C.\n")
+
+        let measures = try JSONValue.parse(
+            Array(try daemon.busbar("alarms", "kpi", "--since", "1h", "--json").output.utf8))
+        #expect(measures["asked_ms"]?.int == 3_600_000)
+        #expect(measures["runs"]?.int == 1)
+        #expect(measures["flood"]?["percent"]?.int == 0)
+        #expect(measures["per_day"]?["average"]?.isNull == true, "a day was not observed")
+        let page = try daemon.busbar("alarms", "kpi").output
+        #expect(page.contains("of operating time, in the last 7 d 00 h."), "\(page)")
 
         let wrong = try daemon.busbar("sim", "set", "wine", "1")
         #expect(wrong.code == 2 && wrong.error.contains("waterTemperature"), "\(wrong.error)")

@@ -21,8 +21,17 @@ enum Programs {
     static func run(
         _ program: String, _ arguments: [String], environment: [String: String] = [:]
     ) throws -> Result {
+        try run(
+            path: directory.appendingPathComponent(program).path, arguments,
+            environment: environment)
+    }
+
+    /// The same for a program of the system.
+    static func run(
+        path: String, _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> Result {
         let process = Process()
-        process.executableURL = directory.appendingPathComponent(program)
+        process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         process.environment = ["PATH": "/usr/bin:/bin", "TZ": "UTC"].merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice

@@ -65,12 +65,7 @@ public struct Client: ~Copyable {
     public mutating func call(
         _ method: Method, _ parameters: JSONValue = .object(JSONObject())
     ) throws(ClientError) -> JSONValue {
-        let id = nextID
-        nextID += 1
-        try send([
-            "jsonrpc": "2.0", "id": JSONValue(id), "method": .string(method.rawValue),
-            "params": parameters,
-        ])
+        let id = try begin(method, parameters)
         while true {
             // Longer than the daemon's own patience with the loop, so that its answer comes first.
             guard let reply = try receive(milliseconds: 5_000) else {
@@ -80,6 +75,21 @@ public struct Client: ~Copyable {
             if let error = RPCError(reply: reply) { throw .answered(error) }
             if reply["id"]?.int == id, let result = reply["result"] { return result }
         }
+    }
+
+    /// Calls a method that begins a stream, and waits for nothing: the first line, or the error,
+    /// comes with `nextUpdate`.
+    /// - Returns: the call's number.
+    @discardableResult public mutating func begin(
+        _ method: Method, _ parameters: JSONValue = .object(JSONObject())
+    ) throws(ClientError) -> Int64 {
+        let id = nextID
+        nextID += 1
+        try send([
+            "jsonrpc": "2.0", "id": JSONValue(id), "method": .string(method.rawValue),
+            "params": parameters,
+        ])
+        return id
     }
 
     /// The next line of a stream that a call began.

@@ -7,6 +7,7 @@ public enum Method: String, Sendable, CaseIterable {
     case why
     case alarmsList = "alarms.list"
     case alarmsHistory = "alarms.history"
+    case alarmsPerformance = "alarms.kpi"
     case alarmsAcknowledge = "alarms.ack"
     case alarmsShelve = "alarms.shelve"
     case alarmsUnshelve = "alarms.unshelve"
@@ -24,7 +25,7 @@ public enum Method: String, Sendable, CaseIterable {
     public var minimumRole: Role {
         switch self {
         case .version, .status, .watch, .why: .viewer
-        case .alarmsList, .alarmsHistory, .heatingStatus: .viewer
+        case .alarmsList, .alarmsHistory, .alarmsPerformance, .heatingStatus: .viewer
         case .eventsList, .eventsTail, .transactionsList: .viewer
         case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve: .technician
         case .heatingStart, .heatingStop, .heatingSetTarget: .technician
@@ -57,7 +58,7 @@ public enum Method: String, Sendable, CaseIterable {
             .heatingSetTarget, .reset:
             .command
         case .watch, .eventsTail: .stream
-        case .alarmsHistory, .eventsList, .transactionsList: .record
+        case .alarmsHistory, .alarmsPerformance, .eventsList, .transactionsList: .record
         }
     }
 }

@@ -23,6 +23,10 @@ enum RecordMethods {
             query.sinceUnixMilliseconds = try parameters.optionalInteger(
                 "since_unix_ms", in: 0...Int64.max)
             return page(try backend.events(query))
+        case .alarmsPerformance:
+            let parameters = try Parameters(request, of: method, known: ["span_ms"])
+            let span = try parameters.integer("span_ms", in: 1...Limits.performanceSpan.rawValue)
+            return try backend.alarmPerformance(over: Milliseconds(span))
         case .transactionsList:
             let parameters = try Parameters(request, of: method, known: ["limit"])
             let rows = try backend.transactions(limit: try limit(parameters))

@@ -1,4 +1,5 @@
 public import Events
+import RelayBoard
 import Units
 
 /// What happened in a run, in order: changes only, each with its millisecond.
@@ -29,5 +30,21 @@ public struct History: Sendable {
             guard case .world(let change) = entry.what, let isOn = state(change) else { return nil }
             return (entry.at, isOn)
         }
+    }
+
+    /// For how many ms at least one relay that heats was on, from t = 0 to `end`.
+    func heatMs(until end: Int64, initially relays: RelayMask) -> Int64 {
+        var heaters = relays.intersection(.heat).rawValue
+        var since: Int64 = 0
+        var sum: Int64 = 0
+        for entry in entries {
+            guard case .world(.relay(let bit, let isOn)) = entry.what,
+                RelayMask.heat.rawValue & (1 << bit) != 0
+            else { continue }
+            if heaters != 0 { sum += entry.at - since }
+            since = entry.at
+            heaters = isOn ? heaters | (1 << bit) : heaters & ~(1 << bit)
+        }
+        return heaters != 0 ? sum + end - since : sum
     }
 }

@@ -28,7 +28,8 @@ struct Run: ~Copyable {
         self.runner = runner
         let isPrerolled = scenario.hasController && !scenario.startsAtBoot
         origin = isPrerolled ? Scenario.prerollMs : 0
-        end = origin + (runner.durationMs ?? scenario.durationMs)
+        let feedMs = scenario.endsWithFeed ? runner.feedMs(tick: site.plan.tick) : nil
+        end = origin + (runner.durationMs ?? feedMs ?? scenario.durationMs)
         simulator = Simulator(
             plan: site.plan, origin: origin, seed: runner.seed ?? scenario.seed,
             boardClockUs: scenario.boardClockUs, hasController: scenario.hasController)
@@ -52,6 +53,7 @@ struct Run: ~Copyable {
         simulator.run(before: origin, &recorder)
         var failures = checkReady()
         outcome.initialRelays = simulator.loop.board.bus.pins
+        let startTemperature = simulator.world.plant.temperature(at: simulator.now)
         let edgesBefore = simulator.loop.lines.edges
         if failures.isEmpty { play() }
         if simulator.loop.lines.edges > edgesBefore {
@@ -60,9 +62,27 @@ struct Run: ~Copyable {
         outcome.firstOut = simulator.loop.controller.lockout.firstOut
         outcome.history = recorder.history
         if failures.isEmpty { failures = judge() }
+        let ending = ending(from: startTemperature)
         return ScenarioRunner.Result(
             name: scenario.name, failures: failures, history: recorder.history,
-            ticks: simulator.ticks, durationMs: end - origin, alarms: raised(), faults: faults)
+            ticks: simulator.ticks, durationMs: end - origin, alarms: raised(), faults: faults,
+            ending: ending)
+    }
+
+    private func ending(from startTemperature: Int32) -> ScenarioRunner.Ending {
+        let snapshot = simulator.loop.controller.snapshot()
+        let firstOut = simulator.loop.controller.lockout.firstOut
+        var ending = ScenarioRunner.Ending(
+            startTemperature: startTemperature,
+            temperature: simulator.world.plant.temperature(at: simulator.now),
+            heatMs: recorder.history.heatMs(
+                until: end - origin, initially: outcome.initialRelays))
+        guard scenario.hasController else { return ending }
+        ending.isProcessRunning = simulator.process == .running
+        ending.heating = snapshot.heating.state.name(stepNames: site.stepNames)
+        ending.interlock = snapshot.interlock.state.name
+        ending.firstOut = firstOut
+        return ending
     }
 
     /// Everything between t = 0 and the end. Order within one millisecond: actions, then the tick,

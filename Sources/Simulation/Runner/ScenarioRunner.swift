@@ -20,6 +20,25 @@ public struct ScenarioRunner {
         public var alarms: [AlarmCode]
         /// The faults of a seed that were really done, one line each.
         public var faults: [String]
+        /// How the device was at the end; nil where nothing was run.
+        public var ending: Ending?
+        /// Whether anything was expected of it.
+        public var isJudged = true
+    }
+
+    /// How the device was at the end of a run.
+    public struct Ending: Hashable, Sendable {
+        /// In m°C, at t = 0 and at the end.
+        public var startTemperature: Int32
+        public var temperature: Int32
+        /// For how many ms a relay that heats was on.
+        public var heatMs: Int64
+        /// The states' names; nil for a scenario without a controller.
+        public var heating: String?
+        public var interlock: String?
+        public var isProcessRunning = false
+        /// The FATAL that came first, if it is locked out.
+        public var firstOut: AlarmCode?
     }
 
     public var siteDirectory: String
@@ -37,6 +56,14 @@ public struct ScenarioRunner {
     ) {
         self.siteDirectory = siteDirectory
         self.read = read
+    }
+
+    /// When the tick after the one that sees the recording's last frame would come, in ms; nil
+    /// without a recording.
+    func feedMs(tick: Milliseconds) -> Int64? {
+        guard let last = feed?.last?.at else { return nil }
+        let period = tick.rawValue
+        return (last + period - 1) / period * period + period
     }
 
     /// Reads and runs the scenario in `file`.
@@ -78,6 +105,7 @@ public struct ScenarioRunner {
         try scenario.checkNames(against: site)
         var run = Run(scenario: scenario, site: site, runner: self)
         var result = run.toEnd()
+        result.isJudged = !scenario.expectations.isEmpty
         if refusal != nil {
             result.failures.append(
                 Failure(

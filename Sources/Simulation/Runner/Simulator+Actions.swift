@@ -120,6 +120,7 @@ extension World {
             applyToSensors(action)
         case .node(let fault, let signal, let isOn):
             node.set(fault, on: node.frames(carrying: signal), isOn)
+        case .restoreNode: node.faults = SensorNode.Faults()
         case .restartNode(let warmUp): node.restart(at: now, warmUp: warmUp)
         case .jumpCounter(let count): node.jump(by: count)
         case .bus(let state): bus.state = state

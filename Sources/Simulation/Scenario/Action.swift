@@ -25,6 +25,8 @@ public enum WorldAction: Hashable, Sendable {
 
     // The node and its bus.
     case node(NodeFault, SignalID?, isOn: Bool)
+    /// Ends every fault of the node. Values that are forced stay forced.
+    case restoreNode
     case restartNode(warmUpMs: Int64)
     case jumpCounter(Int64)
     case bus(CANBusState)

@@ -185,8 +185,8 @@ private enum SensorWord: String, CaseIterable {
 
 /// What befalls the node and its bus.
 private enum NodeWord: String, CaseIterable {
-    case stopNode, freezeNode, corruptFrames, shortenFrames, restartNode, jumpCounter
-    case bus, flood, errorFrames
+    case stopNode, freezeNode, corruptFrames, shortenFrames, restoreNode, restartNode
+    case jumpCounter, bus, flood, errorFrames
 
     func read(_ fields: inout Fields) throws(ScenarioError) -> ActionReader.Reading {
         switch self {
@@ -194,6 +194,7 @@ private enum NodeWord: String, CaseIterable {
         case .freezeNode: return try fault(.frozen, &fields)
         case .corruptFrames: return try fault(.corrupt, &fields)
         case .shortenFrames: return try fault(.short, &fields)
+        case .restoreNode: return .init(.restoreNode)
         case .restartNode:
             return .init(.restartNode(warmUpMs: try fields.optionalInt("warmUpMs", times) ?? 0))
         case .jumpCounter: return .init(.jumpCounter(try fields.int("by", 1...15, unit: "frames")))

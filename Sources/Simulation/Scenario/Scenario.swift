@@ -26,6 +26,9 @@ public struct Scenario: Sendable {
     /// Without a controller the scenario writes to the relay board by hand.
     public var hasController = true
     public var durationMs: Int64
+    /// Ends with the tick that has seen the recording's last frame, if there is a recording: what
+    /// comes after it is not known, and would be taken for a bus that has died.
+    public var endsWithFeed = false
     public var seed: UInt64 = 0
     public var actions: [ScheduledAction] = []
     public var expectations: [Expectation] = []

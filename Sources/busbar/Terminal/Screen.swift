@@ -1,4 +1,37 @@
 import Glibc
+import Synchronization
+
+/// SIGINT, SIGTERM and SIGHUP while the terminal is not as it was: they are noted, the view ends
+/// and gives the terminal back, and only then the process ends by the signal, as whoever sent it
+/// expects.
+enum EndSignal {
+    private static let noted = Atomic<Int32>(0)
+
+    /// Notes them from now on.
+    static func watch() {
+        // Whoever started us may have left them blocked, and a blocked signal never comes.
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, number) }
+        unsafe sigprocmask(SIG_UNBLOCK, &signals, nil)
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            _ = signal(number) { EndSignal.noted.store($0, ordering: .relaxed) }
+        }
+    }
+
+    /// The one that came, if one did.
+    static var received: Int32? {
+        let number = noted.load(ordering: .relaxed)
+        return number == 0 ? nil : number
+    }
+
+    /// Ends the process by the one that came, if one did.
+    static func obey() {
+        guard let number = received else { return }
+        _ = signal(number, SIG_DFL)
+        raise(number)
+    }
+}
 
 /// The whole terminal, for a live picture: the alternate screen, no echo, no cursor. Whatever ends
 /// the view, `end` gives the terminal back as it was.
@@ -14,6 +47,7 @@ struct Screen: ~Copyable {
         // Keys come one by one and unseen. Ctrl-C comes as a key too, so that it goes the same way
         // out as q and leaves no terminal behind without a cursor.
         settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
+        EndSignal.watch()
         unsafe tcsetattr(STDIN_FILENO, TCSANOW, &settings)
         Output.text("\u{1B}[?1049h\u{1B}[?25l")
     }
@@ -65,7 +99,8 @@ struct Screen: ~Copyable {
         return result
     }
 
-    /// Waits until `other` is readable, a key comes, or `milliseconds` have passed.
+    /// Waits until `other` is readable, a key or a signal comes, or `milliseconds` have passed.
+    /// - Parameter other: -1 for none.
     /// - Returns: the key, if one came.
     func wait(for other: Int32, milliseconds: Int32) -> UInt8? {
         var watched = [

@@ -112,7 +112,10 @@ struct StatePicture {
         if heating?["heat_on"]?.bool == true {
             line += ", " + style.warning("HEAT ON for \(duration(heating?["heat_changed_ms"]))")
         }
-        guard let refusal = heating?["refusal_text"]?.string else { return [line] }
+        // In a lockout the lines about it say so already, and the room is needed.
+        guard state["lockout"]?["locked"]?.bool != true,
+            let refusal = heating?["refusal_text"]?.string
+        else { return [line] }
         return [line]
             + Wrapping.lines(
                 "A demand would be refused now: \(refusal).", after: label(""), columns: columns)

@@ -5,7 +5,10 @@ import LocalAPI
 struct AlarmsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alarms", abstract: "See, acknowledge and shelve alarms.",
-        subcommands: [List.self, Acknowledge.self, History.self, Shelve.self, Unshelve.self],
+        subcommands: [
+            List.self, Acknowledge.self, History.self, Shelve.self, Unshelve.self,
+            Performance.self,
+        ],
         defaultSubcommand: List.self)
 
     struct List: ParsableCommand {

@@ -11,7 +11,12 @@ struct CANCommand: ParsableCommand {
 
     struct Decode: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print each signal of each frame of a candump log; numbers are exact.")
+            abstract: "Print each signal of each frame of a candump log; numbers are exact.",
+            discussion: """
+                Remote, error and CAN FD frames carry nothing that is decoded here, and a line \
+                that is no entry of a log is left out: both are counted on standard error at the \
+                end. Exit code 1 if a line could not be read.
+                """)
 
         @Option(
             help: ArgumentHelp("The DBC file that describes the frames.", valueName: "file"),
@@ -32,6 +37,7 @@ struct CANCommand: ParsableCommand {
                 throw Failure(.failed, error.description)
             }
             var reader = CandumpReader(file: log)
+            var tally = Tally()
             let descriptor = try open()
             var chunk = [UInt8](repeating: 0, count: 65_536)
             while true {
@@ -41,9 +47,13 @@ struct CANCommand: ParsableCommand {
                     throw Failure(.failed, "\(log): \(systemErrorText())")
                 }
                 if count == 0 { reader.finish() } else { reader.append(chunk[..<count]) }
-                try decode(&reader, database)
-                if count == 0 { return }
+                decode(&reader, database, &tally)
+                if count == 0 { break }
             }
+            guard let sentence = tally.sentence else { return }
+            let name = log == "-" ? "standard input" : log
+            guard tally.firstBad == nil else { throw Failure(.failed, "\(name): \(sentence)") }
+            Output.error("busbar: \(name): \(sentence)")
         }
 
         private func open() throws(Failure) -> Int32 {
@@ -54,16 +64,21 @@ struct CANCommand: ParsableCommand {
         }
 
         private func decode(
-            _ reader: inout CandumpReader, _ database: Database
-        ) throws(Failure) {
-            do throws(CandumpError) {
-                while let entry = try reader.next() {
-                    guard case .frame(let record) = entry else { continue }
-                    let frame = decodedLines(record, with: database)
-                    Output.text((json ? line(frame) : frame.text) + "\n")
+            _ reader: inout CandumpReader, _ database: Database, _ tally: inout Tally
+        ) {
+            while true {
+                do throws(CandumpError) {
+                    guard let entry = try reader.next() else { return }
+                    switch entry {
+                    case .frame(let record):
+                        let frame = decodedLines(record, with: database)
+                        Output.text((json ? line(frame) : frame.text) + "\n")
+                    case .notData(let kind, _, _): tally.note(kind)
+                    }
+                } catch {
+                    // The reader is past that line: one that is torn must not hide the others.
+                    tally.note(error)
                 }
-            } catch {
-                throw Failure(.failed, error.description)
             }
         }
 
@@ -93,6 +108,48 @@ struct CANCommand: ParsableCommand {
 
         private func exact(_ value: ExactDecimal) -> JSONValue {
             .number(JSONNumber(mantissa: value.mantissa, exponent: value.exponent))
+        }
+    }
+
+    /// What of a log was not decoded, and why.
+    struct Tally {
+        private var remote = 0
+        private var errors = 0
+        private var flexible = 0
+        private var bad = 0
+        private(set) var firstBad: CandumpError?
+
+        mutating func note(_ kind: CandumpEntry.NotData) {
+            switch kind {
+            case .remoteRequest: remote += 1
+            case .errorFrame: errors += 1
+            case .flexibleDataRate: flexible += 1
+            }
+        }
+
+        mutating func note(_ error: CandumpError) {
+            bad += 1
+            if firstBad == nil { firstBad = error }
+        }
+
+        /// "3 remote frames, 1 error frame passed over; 2 lines could not be read, first: line 7:
+        /// …"; nil if everything was decoded.
+        var sentence: String? {
+            let kinds = [
+                (remote, "remote frame"), (errors, "error frame"), (flexible, "CAN FD frame"),
+            ]
+            let passed = kinds.filter { $0.0 > 0 }.map { Self.counted($0.0, $0.1) }
+            var parts = passed.isEmpty ? [] : [passed.joined(separator: ", ") + " passed over"]
+            if let firstBad {
+                parts.append(
+                    Self.counted(bad, "line") + " could not be read, first: "
+                        + "line \(firstBad.line): \(firstBad.reason)")
+            }
+            return parts.isEmpty ? nil : parts.joined(separator: "; ")
+        }
+
+        private static func counted(_ count: Int, _ noun: String) -> String {
+            "\(count) \(noun)\(count == 1 ? "" : "s")"
         }
     }
 }

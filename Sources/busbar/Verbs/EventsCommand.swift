@@ -74,6 +74,14 @@ struct RecordRange: ParsableArguments {
 struct TimeSpan: ExpressibleByArgument {
     let milliseconds: Int64
 
+    init(days: Int64) { milliseconds = days * 86_400_000 }
+
+    /// As it may be typed: shown in the help as a default.
+    var defaultValueDescription: String {
+        milliseconds % 86_400_000 == 0
+            ? "\(milliseconds / 86_400_000)d" : "\(milliseconds / 1_000)s"
+    }
+
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
         guard let last = argument.last, let unit = units[last],

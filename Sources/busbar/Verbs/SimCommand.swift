@@ -80,12 +80,13 @@ struct SimCommand: ParsableCommand {
     }
 
     struct RestoreNode: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The sensor node sends again.")
+        static let configuration = CommandConfiguration(
+            abstract: "End every fault of the sensor node; values that were forced stay.")
         @OptionGroup var daemon: DaemonOptions
 
         func run() throws {
             try apply(
-                ["action": "stopNode", "until": 1], daemon, "The sensor node sends again.")
+                ["action": "restoreNode"], daemon, "The sensor node sends again, without a fault.")
         }
     }
 

@@ -9,7 +9,9 @@ struct SimulateCommand: ParsableCommand {
         abstract: "Run a site in virtual time, with scenarios, and check what they expect.",
         discussion: """
             Exit code 0 if every expectation holds, else 1 with one line for each that does not. \
-            Two runs of one scenario and seed write identical traces.
+            Two runs of one scenario and seed write identical traces. Without a scenario the \
+            heater runs for 10 min under demand, and nothing is expected of it; with --can-log it \
+            then runs to the end of the log, and a scenario for its own time.
             """)
 
     @Argument(help: "The folder with site.json.", completion: .directory)
@@ -53,15 +55,29 @@ struct SimulateCommand: ParsableCommand {
         var host = SimulateHost()
         if let file { host.trace = { file.append($0) } }
         if realtime { host.wait = RealTime().wait }
+        let start = Clocks.monotonicMicroseconds()
         let report = simulate(options, host: host)
+        let elapsed = max(1, Clocks.monotonicMicroseconds() - start)
         try file?.close()
         if json {
             Output.text(report.json.serialized(pretty: true))
         } else {
-            Output.lines(report.lines)
+            Output.lines(report.lines + [speed(report, microseconds: elapsed)])
         }
         for failure in report.failures { Output.error(failure) }
         if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+    }
+}
+
+extension SimulateCommand {
+    /// The ticks before t = 0, in which the device starts, are counted with the others.
+    private func speed(_ report: SimulateReport, microseconds: Int64) -> String {
+        let rate = report.ticks * 1_000_000 / UInt64(microseconds)
+        let factor = report.virtualMs * 1_000 / microseconds
+        let tenths = microseconds / 100
+        let fraction = String(10_000 + tenths % 10_000).dropFirst()
+        return "\(report.ticks) ticks in \(tenths / 10_000).\(fraction) s: \(rate) a second, "
+            + "\(factor) times real time"
     }
 }
 

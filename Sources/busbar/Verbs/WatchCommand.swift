@@ -7,8 +7,9 @@ struct WatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Show the device's state as it changes; q ends it.",
         discussion: """
-            In a terminal the picture is redrawn in place. Elsewhere, or with --json, one line of \
-            JSON is printed for each picture.
+            In a terminal the picture is redrawn in place; when busbard goes away the last one \
+            stays, with its age, until busbard is back. Elsewhere, or with --json, one line of \
+            JSON is printed for each picture, and the end of busbard is the end, with exit code 3.
             """)
 
     @OptionGroup var daemon: DaemonOptions
@@ -27,9 +28,13 @@ struct WatchCommand: ParsableCommand {
         do throws(ClientError) {
             _ = try client.call(.watch, ["hz": JSONValue(hz)])
             if !daemon.json, let screen = Screen() {
-                try draw(&client, on: screen)
+                var view = LiveView(client, path: daemon.path, hz: hz)
+                try view.draw(on: screen)
+                screen.end()
+                EndSignal.obey()
             } else {
-                while let state = try client.nextUpdate(milliseconds: -1) {
+                while true {
+                    guard let state = try client.nextUpdate(milliseconds: -1) else { continue }
                     Output.text(state.serialized() + "\n")
                 }
             }
@@ -37,41 +42,88 @@ struct WatchCommand: ParsableCommand {
             throw Failure(error)
         }
     }
+}
 
-    private func draw(
-        _ client: inout Client, on screen: borrowing Screen
-    ) throws(ClientError) {
-        var lines: [String] = []
-        var drawnAt = Clocks.monotonicMilliseconds()
-        while true {
-            if let key = screen.wait(for: client.descriptor, milliseconds: 500),
-                Screen.isQuit(key)
-            {
+/// The picture that follows the daemon, through its restarts.
+private struct LiveView: ~Copyable {
+    /// Between two attempts to reach a daemon that has gone.
+    private static let retryTime: Int64 = 1_000
+    /// A picture that old is said to be old.
+    private static let oldAge: Int64 = 2_000
+
+    private let path: String
+    private let hz: Int
+    private let style = Style.ofOutput
+    /// nil while there is no connection.
+    private var client: Client?
+    private var state: JSONValue?
+    private var drawnAt = Clocks.monotonicMilliseconds()
+    private var nextTry: Int64 = 0
+
+    init(_ client: consuming Client, path: String, hz: Int) {
+        self.client = consume client
+        self.path = path
+        self.hz = hz
+    }
+
+    /// Draws until q or a signal ends it.
+    /// - Throws: if the daemon says that it will not show its state.
+    mutating func draw(on screen: borrowing Screen) throws(ClientError) {
+        while EndSignal.received == nil {
+            let descriptor = client?.descriptor ?? -1
+            if let key = screen.wait(for: descriptor, milliseconds: 500), Screen.isQuit(key) {
                 return
             }
             let now = Clocks.monotonicMilliseconds()
-            if let state = try client.nextUpdate(milliseconds: 0) {
-                lines = StatePicture(
-                    state: state, style: .ofOutput, columns: screen.size.columns
-                ).lines(isCompact: true)
-                drawnAt = now
+            do throws(ClientError) {
+                try follow(now)
+            } catch {
+                if case .answered(let answer) = error, !answer.isPassing { throw error }
+                client = nil
+                nextTry = now + Self.retryTime
             }
-            screen.show(fitted(lines, rows: screen.size.rows) + [footer(silence: now - drawnAt)])
+            screen.show(lines(screen.size, now))
         }
     }
 
-    private func fitted(_ lines: [String], rows: Int) -> [String] {
-        lines.count <= rows - 1
-            ? lines : lines.prefix(rows - 2) + ["  … more: make the window higher"]
+    private mutating func follow(_ now: Int64) throws(ClientError) {
+        if client == nil {
+            guard now >= nextTry else { return }
+            var new = try Client(path: path)
+            try new.begin(.watch, ["hz": JSONValue(hz)])
+            client = consume new
+        }
+        guard let new = try client?.nextUpdate(milliseconds: 0) else { return }
+        state = new
+        drawnAt = now
     }
 
-    /// An old picture must not look like a fresh one: 2 s without a new one are said out loud.
-    private func footer(silence: Int64) -> String {
-        let style = Style.ofOutput
-        return silence < 2_000
+    /// The picture with everything if the window is high enough, else the compact one.
+    private func lines(_ size: (columns: Int, rows: Int), _ now: Int64) -> [String] {
+        let room = size.rows - 1
+        var lines: [String] = []
+        if let state {
+            let picture = StatePicture(state: state, style: style, columns: size.columns)
+            lines = picture.lines(isCompact: false)
+            if lines.count > room { lines = picture.lines(isCompact: true) }
+        }
+        if lines.count > room {
+            let hidden = lines.count - (room - 1)
+            lines = lines.prefix(room - 1) + ["  … \(hidden) more lines: make the window higher"]
+        }
+        return lines + [footer(age: now - drawnAt)]
+    }
+
+    /// An old picture must not look like a fresh one.
+    private func footer(age: Int64) -> String {
+        let badge = style.alarming(" OLD PICTURE ")
+        let text = QuantityText.duration(age)
+        if client == nil {
+            return badge
+                + style.bad(" busbard does not answer; trying again; picture is \(text) old")
+        }
+        return age < Self.oldAge
             ? style.faint("  q ends this view; nothing else changes")
-            : style.alarming(" OLD PICTURE ")
-                + style.bad(
-                    " the control loop has not answered for \(QuantityText.duration(silence))")
+            : badge + style.bad(" the control loop has not answered for \(text)")
     }
 }
