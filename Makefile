@@ -1,4 +1,5 @@
-# Busbar's front door. Each target installs what is missing, builds what it needs, and runs.
+# Busbar's front door. Each target installs what is missing, builds what it needs, and runs; it
+# leaves nothing running, and no file outside this folder but the caches of its tools.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench gate lint
@@ -8,21 +9,21 @@ help: ## print this list
 
 demo: ## watch a heater heat, a gas leak cut its power, and the lock-out survive a kill -9
 	@.ci/install-dependencies
-	@.ci/demo
+	@.ci/leave-nothing .ci/demo
 
 test: ## run every check and every test (about ten minutes on two cores, the first time)
 	@.ci/install-dependencies
-	@.ci/test
+	@.ci/leave-nothing .ci/test
 
 bench: ## print what a tick, the binary and an idle daemon cost, beside their limits
 	@.ci/install-dependencies bench
-	@.ci/bench
+	@.ci/leave-nothing .ci/bench
 
 gate: ## prove that the core needs no heap, by compiling it where there is none
 	@.ci/install-dependencies
-	@.ci/embedded-gate
-	@.ci/embedded-gate --prove-it-bites
+	@.ci/leave-nothing .ci/embedded-gate
+	@.ci/leave-nothing .ci/embedded-gate --prove-it-bites
 
 lint: ## check the layout of every Swift file (to repair it: swift format -i -p -r .)
 	@.ci/install-dependencies
-	@.ci/lint
+	@.ci/leave-nothing .ci/lint
