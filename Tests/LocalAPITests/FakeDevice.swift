@@ -73,6 +73,10 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
         results.isEmpty ? nil : results.removeFirst()
     }
 
+    /// What the record tells of when alarms were raised.
+    var wallTimes: [AlarmCode: WallTime] = [:]
+    func wallTime(of entry: LockoutRecord.Entry) -> WallTime? { wallTimes[entry.code] }
+
     func noteRefusedPeer(_ peer: Peer) { refusedPeers.append(peer) }
     func noteCommand(_ audit: CommandAudit) { audits.append(audit) }
 
