@@ -145,6 +145,29 @@ struct CommandRecordTests {
         #expect(device.audits.map(\.answer.result) == [isAnswered ? .done : .noAnswer])
     }
 
+    @Test("a command for which the ring has no room is recorded as refused")
+    func busy() throws {
+        let device = FakeDevice()
+        device.isFull = true
+        let served = try ServedDevice(device)
+        defer { served.stop() }
+        _ = try RawClient(served.path).call("heating.start")
+        let answer = try Self.records(1, of: device)[0]
+        #expect(answer.result == .refused && answer.refusal == "busy")
+    }
+
+    @Test("a command that waits when the daemon stops is recorded as unanswered")
+    func stops() throws {
+        let device = FakeDevice()
+        device.isHung = true
+        let served = try ServedDevice(device)
+        let client = try RawClient(served.path)
+        client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"heating.start\"}\n")
+        for _ in 0..<400 where device.commands.isEmpty { usleep(5_000) }
+        served.stop()
+        #expect(device.audits.map(\.answer.result) == [.noAnswer])
+    }
+
     @Test("each command has a number of its own, also one that its role forbids")
     func tickets() throws {
         let device = FakeDevice()

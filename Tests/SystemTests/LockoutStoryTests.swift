@@ -61,7 +61,6 @@ struct LockoutStoryTests {
         // The loop's clock began anew, so only the wall clock can tell when it was.
         #expect(restarted["lockout"]?["since_ms"]?.isNull == true)
         let tripped = try #require(restarted["lockout"]?["tripped_unix_ms"]?.int)
-        #expect(tripped == locked["lockout"]?["tripped_unix_ms"]?.int)
         let ago = Date().timeIntervalSince1970 - Double(tripped) / 1_000
         #expect((0.5..<60).contains(ago), "tripped \(ago) s ago")
         let clock = try #require(restarted["lockout"]?["tripped_clock"]?.string)

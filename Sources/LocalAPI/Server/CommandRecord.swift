@@ -63,6 +63,19 @@ extension LocalServer {
         }
     }
 
+    /// At the end of serving: a command that waits for its answer is recorded with what is known.
+    func recordUnanswered() {
+        for connection in connections {
+            adoptCommand(of: connection)
+            connection.call = nil
+        }
+        collectAnswers(now: backend.now())
+        for orphan in orphans {
+            record(orphan, RPCError(.noAnswer, "the daemon stopped before the answer"))
+        }
+        orphans.removeAll()
+    }
+
     private static func refusal(in result: CommandResult) -> RPCError? {
         switch result {
         case .done, .unchanged: nil

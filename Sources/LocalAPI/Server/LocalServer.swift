@@ -38,6 +38,7 @@ public final class LocalServer {
     /// - Parameter bell: a descriptor that becomes readable when `isStopping` should be asked.
     public func serve(patience: Int32 = 1_000, bell: Int32 = -1, until isStopping: () -> Bool) {
         while !isStopping() { turn(patience: patience, bell: bell) }
+        recordUnanswered()
     }
 
     /// Waits for something to do, at most `patience` milliseconds, and does it.
