@@ -25,7 +25,7 @@ struct TripTimeTests {
         device.snapshot.alarms[Int(AlarmCode.gasLeak.rawValue)].state = .latched
         device.snapshot.alarms[Int(AlarmCode.gasLeak.rawValue)].raisedAt =
             isRecalled ? .never : Instant(57_000)
-        var state = StateJSON(
+        let state = StateJSON(
             description: device.description, snapshot: device.snapshot, shell: ShellReport())
         if let wall { state.wallTimes[.gasLeak] = wall }
         return state

@@ -16,7 +16,7 @@ struct Orphan {
 extension LocalServer {
     /// The state as clients get it, with what the server and the record add to it.
     func stateJSON(_ snapshot: Snapshot) -> StateJSON {
-        var state = StateJSON(
+        let state = StateJSON(
             description: backend.description, snapshot: snapshot, shell: backend.shell)
         for index in 0..<Int(snapshot.lockout.count) {
             let entry = snapshot.lockout[index]

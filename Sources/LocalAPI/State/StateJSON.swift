@@ -9,7 +9,10 @@ import Wire
 ///
 /// Times are milliseconds. Everything that has an age carries the age, not an instant, because the
 /// instants of the loop mean nothing to anybody else.
-struct StateJSON {
+///
+/// A class, because a snapshot has some kilobytes, the sentences hand it on to each other, and the
+/// stack of the journal thread, which keeps the state image, is small.
+final class StateJSON {
     let description: DeviceDescription
     let snapshot: Snapshot
     let shell: ShellReport
@@ -17,6 +20,12 @@ struct StateJSON {
     var wallTimes: [AlarmCode: WallTime] = [:]
     /// Who has shelved what, where that is known.
     var shelves: [AlarmCode: Shelf] = [:]
+
+    init(description: DeviceDescription, snapshot: Snapshot, shell: ShellReport) {
+        self.description = description
+        self.snapshot = snapshot
+        self.shell = shell
+    }
 
     /// A hundred years.
     static let ageMaximum = Milliseconds(3_155_760_000_000)
