@@ -43,7 +43,9 @@ let package = Package(
         .target(name: "CANDatabase", dependencies: ["Units"], swiftSettings: checked),
         .target(
             name: "Site",
-            dependencies: ["Units", "Events", "RelayBoard", "Control", "CANDatabase", "JSON"],
+            dependencies: [
+                "Units", "Events", "RelayBoard", "Control", "CANDatabase", "JSON", "Wire",
+            ],
             swiftSettings: checked),
 
         // Buses, and what hangs on them.
@@ -112,7 +114,7 @@ let package = Package(
             exclude: ["Fixtures", "compare_with_cantools.py"]),
         .testTarget(
             name: "SiteTests",
-            dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard"],
+            dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard", "Wire"],
             exclude: ["Corpus", "check_schema.py"]),
         .testTarget(
             name: "DriversTests",

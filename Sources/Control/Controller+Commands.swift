@@ -5,10 +5,22 @@ import Units
 // What somebody may ask, and what of it is done.
 
 extension Controller {
+    /// What is stated meanwhile carries the command's correlation, so that the record shows what
+    /// was asked and what came of it as one story.
     mutating func carryOut(_ request: RequestedCommand, _ events: inout EventBuffer) {
-        let requester = request.requester
-        switch request.command {
+        let tickCause = events.correlation
+        events.correlation = request.correlation ?? tickCause
+        carryOut(request.command, by: request.requester, &events)
+        events.correlation = tickCause
+    }
+
+    private mutating func carryOut(
+        _ command: Command, by requester: Requester, _ events: inout EventBuffer
+    ) {
+        switch command {
         case .demand(let isOn):
+            demandCause = events.correlation
+            demandedAt = now
             job.demand(isOn, by: requester, events: &events)
         case .setTarget(let target):
             setTarget(target, by: requester, &events)
@@ -35,7 +47,7 @@ extension Controller {
         else {
             alarms.find(
                 .requestOutOfRange, value: target.rawValue,
-                limit: settings.heating.targetMaximum.rawValue)
+                limit: settings.heating.targetMaximum.rawValue, cause: events.correlation)
             return
         }
         let before = MilliCelsius(job.target)

@@ -19,20 +19,10 @@ extension Controller {
             }
             enterInRecord(code)
         }
-        holdStandingFatals(&events)
-    }
-
-    /// A FATAL that was active before needs no new place in the record, but power and a reset it
-    /// stops like a new one.
-    mutating func holdStandingFatals(_ events: inout EventBuffer) {
-        var holding = alarms.fatalsHolding
-        guard let code = holding.popFirst() else { return }
-        if isTripped {
-            abandonReset(&events)
-            return
-        }
-        cut(code, &events)
-        enterInRecord(code)
+        // A FATAL that was active before needs no new place in the record, but it ends a reset like
+        // a new one, before the board is spoken to. It finds no power to cut: a new FATAL has cut
+        // in its tick, and a reset ends with none active.
+        if !alarms.fatalsHolding.isEmpty { abandonReset(&events) }
     }
 
     /// Behind those that came before it; a code that stands there already keeps its place.

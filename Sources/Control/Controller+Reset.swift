@@ -37,9 +37,12 @@ extension Controller {
     mutating func refuseReset(_ reason: ResetRefusal, _ events: inout EventBuffer) {
         events.state(.resetRefused(reason))
         if reason == .tooMany {
-            alarms.find(.tooManyResets, value: Int32(resets.count(now)), limit: 5)
+            alarms.find(
+                .tooManyResets, value: Int32(resets.count(now)), limit: 5,
+                cause: events.correlation)
         } else {
-            alarms.find(.resetRefused, value: Int32(reason.rawValue))
+            alarms.find(
+                .resetRefused, value: Int32(reason.rawValue), cause: events.correlation)
         }
     }
 
@@ -61,6 +64,7 @@ extension Controller {
 
     mutating func finishReset(_ events: inout EventBuffer) {
         isResetting = false
+        isLockoutRecalled = false
         preTrip = PreTripSamples()
         events.correlation = tripCorrelation
         resets.note(now)

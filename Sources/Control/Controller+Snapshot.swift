@@ -22,6 +22,7 @@ extension Controller {
         }
         snapshot.alarms = alarms.views
         snapshot.lockout = lockout
+        snapshot.isLockoutRecalled = isLockoutRecalled
         snapshot.frames = signals.counters
         return snapshot
     }

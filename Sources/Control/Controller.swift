@@ -47,6 +47,11 @@ public struct Controller: ~Copyable {
     var resetAt = Instant.never
     var trippedAt = Instant.never
     var tripCorrelation = Correlation(0)
+    /// The lockout is one of an earlier run.
+    var isLockoutRecalled = false
+    /// What the latest demand was caused by, and when it came.
+    var demandCause = Correlation(0)
+    var demandedAt = Instant.never
     var outputs = Outputs()
     private var commanded = RelayMask.none
     var savesLockout = false
@@ -140,6 +145,7 @@ public struct Controller: ~Copyable {
         // Nothing but the site's button clears it: not this start, whatever caused it.
         alarms.firstOut = lockout.firstOut
         trippedAt = now
+        isLockoutRecalled = true
         tripCorrelation = events.correlation
         interlock.trip(now: now, events: &events)
         job.lockOut(lockout[0].code, now: now, events: &events)
@@ -258,8 +264,14 @@ public struct Controller: ~Copyable {
         }
         // The context is made here, so that a check begun in this very tick holds the job back.
         let context = jobContext()
+        // What a demand leads to carries the demand's cause, also when a self-check came between.
+        let tickCause = events.correlation
+        if demandedAt == now || (job.hasPendingDemand && !job.isActive) {
+            events.correlation = demandCause
+        }
         job.step(
             signals.image, context, settings: settings, alarms: &alarms, events: &events)
+        events.correlation = tickCause
         if job.beganHold { signals.mark() }
     }
 
@@ -416,6 +428,7 @@ public struct Controller: ~Copyable {
         return signals.image.isProven && isFlameOff && isGasReady
     }
 
+    /// A reset whose check fails is refused in words too: whoever pressed must not have to guess.
     private mutating func fail(_ failure: SelfCheck.Failure, _ events: inout EventBuffer) {
         switch failure {
         case .selfCheck: alarms.find(.selfCheckFailed, as: .fatal)
@@ -431,6 +444,8 @@ public struct Controller: ~Copyable {
             }
             alarms.find(.selfCheckFailed, value: 6, as: .fatal)
         }
+        guard isResetting else { return }
         isResetting = false
+        refuseReset(.selfCheckFailed, &events)
     }
 }

@@ -33,10 +33,14 @@ public enum Command: Hashable, Sendable {
 public struct RequestedCommand: Hashable, Sendable {
     public var command: Command
     public var requester: Requester
+    /// What the command's consequences carry. Nil for one that nobody keeps a record of: they then
+    /// carry its tick's.
+    public var correlation: Correlation?
 
-    public init(_ command: Command, by requester: Requester) {
+    public init(_ command: Command, by requester: Requester, correlation: Correlation? = nil) {
         self.command = command
         self.requester = requester
+        self.correlation = correlation
     }
 }
 

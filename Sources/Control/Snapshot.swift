@@ -15,6 +15,8 @@ public struct Snapshot: Sendable {
     public var temperature: MilliCelsius?
     public var alarms: InlineArray<49, AlarmView>
     public var lockout = LockoutRecord()
+    /// The lockout is one of an earlier run: its instants are on that run's clock.
+    public var isLockoutRecalled = false
     public var frames = FrameCounters()
 
     public init() {

@@ -76,6 +76,8 @@ public enum ResetRefusal: UInt8, Sendable {
     case pressTooShort, pressTooLong, boardRefused
     /// The self-check that a reset ends with did not come to its end in time.
     case selfCheckTimedOut
+    /// That self-check found a fault, which is an alarm of its own.
+    case selfCheckFailed
 }
 
 /// The rules of §7.3, by their numbers there.
@@ -83,12 +85,17 @@ public enum DisasterRule: UInt8, Sendable {
     case d01 = 1, d02, d03, d04, d05, d06, d07, d08, d09, d10, d11
 }
 
-/// What an event was caused by: the tick and place of its first cause. Consequences inherit it.
+/// What an event was caused by: the tick and place of its first cause, or the command that asked
+/// for it. Consequences inherit it. One run of the process uses each value for one cause.
 @frozen public struct Correlation: Hashable, Sendable {
     public var rawValue: UInt64
     @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
     /// A new cause in `tick`; `place` tells apart the causes that one tick can have.
     @inlinable public init(tick: Tick, place: UInt8) {
         rawValue = tick.rawValue &<< 8 | UInt64(widening: place)
+    }
+    /// A command, by the number that the local API gave to it. The place is one that no tick has.
+    @inlinable public init(command ticket: UInt32) {
+        rawValue = UInt64(widening: ticket) &<< 8 | 254
     }
 }

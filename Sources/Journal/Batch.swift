@@ -6,6 +6,7 @@ import Wire
 struct Batch {
     let store: Store
     let run: Int64
+    let lanes: LaneTable
     var counters: [LaneCounter]
     /// The numbers of the transactions that this run has stored.
     var transactions: [TransactionHandle: Int64]
@@ -24,7 +25,7 @@ struct Batch {
     }
 
     mutating func add(_ fact: JournalFact, stamp: Stamp) throws(JournalError) {
-        try add(Row(fact, stamp: stamp))
+        try add(Row(fact, stamp: stamp, lanes: lanes))
     }
 
     /// Stores one step of a transaction, and the event that tells of it. A transaction whose

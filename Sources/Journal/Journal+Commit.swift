@@ -49,7 +49,8 @@ extension Journal {
         guard let store else { preconditionFailure("opened by attempt") }
         try reserve(in: store)
         var batch = Batch(
-            store: store, run: runNumber, counters: counters, transactions: transactions)
+            store: store, run: runNumber, lanes: configuration.lanes, counters: counters,
+            transactions: transactions)
         let stamp = latestStamp
         do {
             try store.transact { (store) throws(JournalError) in
@@ -86,9 +87,12 @@ extension Journal {
     /// Makes sure that every lane has numbers for all that waits: a commit of its own raises the
     /// block, and the mark outside of the database follows, before any number of it is used.
     private func reserve(in store: Store) throws(JournalError) {
-        // Alarm: queue.lost and two queue.dropped. Event: what `extra` may add.
-        var needed: [Int64] = [3, 1, 0]
-        for waiting in pending { needed[Int(waiting.lane.rawValue)] += 1 }
+        // Alarm: queue.lost and two queue.dropped. And one for what `extra` may add, wherever the
+        // routes send it.
+        var needed: [Int64] = [4, 1, 1]
+        for waiting in pending {
+            needed[Int(waiting.lane(by: configuration.lanes).rawValue)] += 1
+        }
         var raised = counters
         for index in raised.indices {
             while raised[index].next + needed[index] > raised[index].reservedTo + 1 {

@@ -101,29 +101,32 @@ extension Journal {
         // Its copy of the lockout record is gone with it.
         isLockoutRowDue = true
         pending.insert(
-            .row(Row(.queueQuarantined(file: file, reason: reason), stamp: latestStamp)), at: 0)
+            .row(
+                Row(
+                    .queueQuarantined(file: file, reason: reason), stamp: latestStamp,
+                    lanes: configuration.lanes)), at: 0)
         isUrgent = true
     }
 
     /// Begins this run in an open file: epoch, numbers, gaps, and transactions that were left open.
     private func adopt(_ opened: Store) throws(JournalError) {
         let stamp = latestStamp
-        var lanes = try opened.lanes()
+        var places = try opened.lanes()
         let known = try opened.latestEpoch()
         if runNumber != 0, known?.identifier == epoch {
             // Our own file, open again after the disk refused: the numbers in memory are further.
             store = opened
             return
         }
-        let reason = try newEpochReason(in: opened, known: known, lanes: lanes)
+        let reason = try newEpochReason(in: opened, known: known, lanes: places)
         let epoch = reason == nil ? known!.identifier : Identifier128.random()
         let interrupted = try opened.openTransactions()
         var facts: [JournalFact] = []
         if let reason {
             facts.append(.queueOpened(epoch: epoch, reason: reason))
             // Whatever the other life of this file used of its block is never used here.
-            for index in lanes.counters.indices where reason != .new {
-                lanes.counters[index].next = lanes.counters[index].reservedTo + 1
+            for index in places.counters.indices where reason != .new {
+                places.counters[index].next = places.counters[index].reservedTo + 1
             }
         }
         var number: Int64 = 0
@@ -132,15 +135,15 @@ extension Journal {
                 for lane in Lane.allCases {
                     let index = Int(lane.rawValue)
                     // Also withdraws the farewell: a crash from here on is an unclean stop.
-                    try store.set(lanes.counters[index], of: lane, isFarewell: false)
-                    guard let unused = lanes.unused[index] else { continue }
+                    try store.set(places.counters[index], of: lane, isFarewell: false)
+                    guard let unused = places.unused[index] else { continue }
                     try store.declareGap(.skipped, in: lane, unused)
                     facts.append(
                         .queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))
                 }
                 if let reason {
                     try store.addEpoch(
-                        epoch, reason: reason, wall: stamp.wall, first: lanes.counters.map(\.next))
+                        epoch, reason: reason, wall: stamp.wall, first: places.counters.map(\.next))
                 }
                 if let hardware = configuration.hardware { try store.set(hardware: hardware) }
                 for transaction in interrupted {
@@ -160,10 +163,16 @@ extension Journal {
         store = opened
         self.epoch = epoch
         runNumber = number
-        counters = lanes.counters
+        counters = places.counters
         transactions.removeAll()
-        pending.insert(contentsOf: facts.map { .row(Row($0, stamp: stamp)) }, at: 0)
+        putFirst(facts, stamp)
         isQueueMarkDue = true
+    }
+
+    private func putFirst(_ facts: [JournalFact], _ stamp: Stamp) {
+        let lanes = configuration.lanes
+        pending.insert(
+            contentsOf: facts.map { .row(Row($0, stamp: stamp, lanes: lanes)) }, at: 0)
     }
 
     /// Why the events from now on need a new epoch; nil if the old one goes on.

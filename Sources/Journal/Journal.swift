@@ -22,6 +22,8 @@ public final class Journal {
         /// The hardware's serial number. A file made by other hardware gets a new epoch; nil where
         /// there is no such number, and then nothing is compared.
         public var hardware: String?
+        /// Which lane each event goes to: what the site's routes say.
+        public var lanes = LaneTable.standard
         /// Bytes of the rows. 64 MB is half a year of a site with 100 events an hour; chosen.
         public var eventQuota: Int64 = 64 << 20
         public var telemetryQuota: Int64 = 64 << 20
@@ -140,10 +142,23 @@ public final class Journal {
     /// - Throws: what the commit failed with. The events are kept and tried again.
     public func append(_ events: [RecordedEvent], now: Instant) throws(JournalError) {
         for event in events {
-            let row = Row(event, encoder: configuration.encoder)
+            let row = Row(event, encoder: configuration.encoder, lanes: configuration.lanes)
             latestStamp = row.stamp
             enqueue(.row(row), isUrgent: row.lane == .alarm, now: now)
         }
+        try commitIfDue(now: now)
+    }
+
+    /// Takes over a command and what came of it, behind the events that the command caused: the
+    /// alarm history then says who asked for them, and why.
+    ///
+    /// - Throws: what the commit failed with. The answer is kept and tried again.
+    public func append(
+        _ answer: CommandAnswer, stamp: Stamp, now: Instant
+    ) throws(JournalError) {
+        let row = Row(.commandAnswered(answer), stamp: stamp, lanes: configuration.lanes)
+        latestStamp = stamp
+        enqueue(.row(row), isUrgent: row.lane == .alarm, now: now)
         try commitIfDue(now: now)
     }
 
@@ -184,7 +199,7 @@ public final class Journal {
     }
 
     func enqueue(_ added: Pending, isUrgent urgent: Bool, now: Instant) {
-        let lane = added.lane
+        let lane = added.lane(by: configuration.lanes)
         let capacity = lane == .alarm ? Self.pendingCapacity : Self.pendingCapacity / 4 * 3
         guard pending.count < capacity else {
             lost[lane] += 1

@@ -1,3 +1,5 @@
+public import Events
+public import Units
 public import Wire
 
 /// Reads the journal beside the thread that writes it: for the local API, and for anybody who may
@@ -50,10 +52,28 @@ public struct JournalReader: Sendable {
         try query(
             """
             SELECT n, tick, mono_ms, wall_ms, clock, code, severity, change, state, value, bound,
-            requester, correlation FROM alarm_history
+            requester, correlation, uid, user, name, reason FROM alarm_history
             WHERE \(code == nil ? "?1 < 0" : "code = ?1") AND wall_ms >= ?2
             ORDER BY n DESC LIMIT ?3
             """, [code.map(Int64.init) ?? -1, since, Int64(limit)], StoredTransition.init)
+    }
+
+    /// When an alarm was raised by the wall clock, from its tick and the monotonic clock of its
+    /// run, as the lockout record has them. Nil if the history does not have it: the file it was in
+    /// was put aside, or it was never stored.
+    public func wallTime(
+        ofRaised code: AlarmCode, tick: Tick, at instant: Instant
+    ) throws(JournalError) -> WallTime? {
+        try query(
+            """
+            SELECT wall_ms, clock FROM alarm_history
+            WHERE code = ? AND tick = ? AND mono_ms = ? AND change = ? ORDER BY n DESC LIMIT 1
+            """,
+            [
+                Int64(code.number), Int64(bitPattern: tick.rawValue), instant.rawValue,
+                Int64(AlarmChange.raised.rawValue),
+            ]
+        ) { WallTime($0, milliseconds: 0, quality: 1) }.first
     }
 
     /// Transactions, newest first.

@@ -27,10 +27,12 @@ struct Row {
     var data: [UInt8]
     /// Alarms are kept a second time, in the history that no quota touches.
     var transition: AlarmTransition?
+    /// Who asked for a command, and why: the alarm history has it beside what the command changed.
+    var command: CommandAnswer?
 
-    init(_ recorded: RecordedEvent, encoder: EventEncoder) {
+    init(_ recorded: RecordedEvent, encoder: EventEncoder, lanes: LaneTable) {
         let fact = recorded.event.fact
-        lane = fact.lane
+        lane = lanes.lane(of: fact.kind, fact.severity)
         kind = fact.kind
         severity = fact.severity
         stamp = Stamp(
@@ -41,13 +43,14 @@ struct Row {
         if case .alarm(let transition) = fact { self.transition = transition }
     }
 
-    init(_ fact: JournalFact, stamp: Stamp) {
-        lane = fact.lane
+    init(_ fact: JournalFact, stamp: Stamp, lanes: LaneTable) {
+        lane = lanes.lane(of: fact.kind, fact.severity)
         kind = fact.kind
         severity = fact.severity
         self.stamp = stamp
         subject = fact.subject
         data = fact.data()
+        if case .commandAnswered(let answer) = fact { command = answer }
     }
 
     /// What the row counts against its lane's quota. Its integers and SQLite's own record header
@@ -63,11 +66,10 @@ enum Pending {
     case row(Row)
     case transaction(TransactionChange)
 
-    /// A transaction's changes are events of the event lane.
-    var lane: Lane {
+    func lane(by lanes: LaneTable) -> Lane {
         switch self {
         case .row(let row): row.lane
-        case .transaction: .event
+        case .transaction(let change): lanes.lane(of: change.eventKind, .info)
         }
     }
 }
@@ -83,6 +85,14 @@ struct TransactionChange {
     /// As a JSON object.
     var counters: [UInt8]
     var stamp: Stamp
+
+    var eventKind: EventKind {
+        switch step {
+        case .opened: .transactionOpened
+        case .checkpointed: .transactionCheckpointed
+        case .closed: .transactionClosed
+        }
+    }
 }
 
 /// Names a transaction of this run, from its opening on: also while nothing can be stored.

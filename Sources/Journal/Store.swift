@@ -10,6 +10,7 @@ final class Store {
     private let insertEvent: Statement
     private let insertTelemetry: Statement
     private let insertTransition: Statement
+    private let attribute: Statement
     private let setLane: Statement
     private let insertGap: Statement
     private let openTransaction: Statement
@@ -40,7 +41,16 @@ final class Store {
         insertEvent = try connection.prepare(insert(.event))
         insertTelemetry = try connection.prepare(insert(.telemetry))
         insertTransition = try connection.prepare(
-            "INSERT INTO alarm_history VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+            """
+            INSERT INTO alarm_history
+            VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL,NULL)
+            """)
+        // What a command changed stands a few rows before its answer; 1,000 bounds the search.
+        attribute = try connection.prepare(
+            """
+            UPDATE alarm_history SET uid = ?, user = ?, name = ?, reason = ?
+            WHERE n > (SELECT max(n) FROM alarm_history) - 1000 AND run = ? AND correlation = ?
+            """)
         setLane = try connection.prepare(
             "UPDATE lanes SET reserved_to = ?, next = ?, counted_to = ?, bytes = ? WHERE lane = ?")
         insertGap = try connection.prepare(
@@ -137,6 +147,15 @@ final class Store {
         }
         if let transition = row.transition {
             try insert(transition, stamp: row.stamp, run: run)
+        }
+        if let command = row.command {
+            attribute.bind(1, Int64(command.userID))
+            attribute.bind(2, command.user)
+            attribute.bind(3, command.name)
+            attribute.bind(4, command.reason)
+            attribute.bind(5, run)
+            attribute.bind(6, Int64(bitPattern: row.stamp.correlation.rawValue))
+            try attribute.run()
         }
     }
 

@@ -72,6 +72,24 @@ public struct StoredTransition: Hashable, Sendable {
     public var value: Int32
     public var limit: Int32
     public var requester: Requester?
+    /// Who asked for it at the local API; nil for what nobody asked for there.
+    public var person: Person?
+
+    public struct Person: Hashable, Sendable {
+        public var userID: UInt32
+        /// The system's name for the user.
+        public var user: String
+        /// What the command gave.
+        public var name: String?
+        public var reason: String?
+
+        public init(userID: UInt32, user: String, name: String? = nil, reason: String? = nil) {
+            self.userID = userID
+            self.user = user
+            self.name = name
+            self.reason = reason
+        }
+    }
 
     init(_ row: borrowing Statement) {
         func byte(_ column: Int32) -> UInt8 { UInt8(truncatingIfNeeded: row.integer(column)) }
@@ -87,6 +105,11 @@ public struct StoredTransition: Hashable, Sendable {
         value = Int32(truncatingIfNeeded: row.integer(9))
         limit = Int32(truncatingIfNeeded: row.integer(10))
         requester = Requester(rawValue: byte(11))
+        if let user = row.optionalText(14) {
+            person = Person(
+                userID: UInt32(truncatingIfNeeded: row.integer(13)), user: user,
+                name: row.optionalText(15), reason: row.optionalText(16))
+        }
     }
 }
 
@@ -146,7 +169,7 @@ public struct StoredGap: Hashable, Sendable {
 }
 
 extension WallTime {
-    fileprivate init(_ row: borrowing Statement, milliseconds: Int32, quality: Int32) {
+    init(_ row: borrowing Statement, milliseconds: Int32, quality: Int32) {
         let stored = UInt8(truncatingIfNeeded: row.integer(quality))
         self.init(
             unixMilliseconds: row.integer(milliseconds),

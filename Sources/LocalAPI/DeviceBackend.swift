@@ -25,9 +25,13 @@ public protocol DeviceBackend: AnyObject {
 
     /// Somebody whom the site file does not list has knocked (E801).
     func noteRefusedPeer(_ peer: Peer)
-    /// A write was answered: who asked for what, and what came of it. Of refusals, at most
-    /// `Limits.refusalsTold` come here for each user and period.
+    /// A command was answered: who asked for what, and what came of it. Of refusals, at most
+    /// `Limits.refusalsTold` come here for each user and period. May not wait for the record.
     func noteCommand(_ audit: CommandAudit)
+
+    /// When the entry's alarm was raised, by the wall clock; nil if no record tells. Asked for each
+    /// entry of a lockout with each state, so it must not go to the disk each time.
+    func wallTime(of entry: LockoutRecord.Entry) -> WallTime?
 
     /// What is wrong with the shell itself, for `status`.
     var shell: ShellReport { get }
@@ -99,24 +103,6 @@ public struct ShellReport: Hashable, Sendable {
     public var ticksMissed: UInt64 = 0
 
     public init() {}
-}
-
-/// For the record: a write, also one that was refused.
-public struct CommandAudit: Hashable, Sendable {
-    public var method: Method
-    public var userID: UInt32
-    public var role: Role
-    /// The parameters as they came.
-    public var parameters: JSONObject
-    /// nil if it was done.
-    public var refusal: RPCError?
-    /// Refusals of this user before this one that went unrecorded, because there were too many.
-    public var unrecorded = 0
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(method)
-        hasher.combine(userID)
-    }
 }
 
 public struct EventQuery: Hashable, Sendable {

@@ -2,6 +2,7 @@ import Control
 import Events
 import JSON
 import Units
+import Wire
 
 /// Reads what concerns the people and the records of a site: `$.roles`, `$.routes`, `$.queues` and
 /// `$.alarms`.
@@ -83,7 +84,7 @@ struct OperationReader {
         reader.refuseUnknownKeys()
         guard let pattern = EventPattern(type), let lane else { return nil }
         if severity == .fatal, lane != .alarm {
-            reader.defect("lane", "found \"\(lane.rawValue)\"; allowed for fatal is only \"alarm\"")
+            reader.defect("lane", "found \"\(lane.name)\"; allowed for fatal is only \"alarm\"")
         }
         return Route(
             pattern: pattern, severity: severity, lane: lane, mqttTopic: mqtt, kafkaTopic: kafka,

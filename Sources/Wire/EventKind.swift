@@ -28,6 +28,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case queueOpened, queueQuarantined, queueDropped, queueSkipped, queueLost
     case transactionOpened, transactionCheckpointed, transactionClosed, transactionInterrupted
     case configurationApplied, configurationConfirmed, configurationReverted, configurationRefused
+    case commandAnswered
 
     /// `<noun>.<past participle>`: what traces and tables show. Never changes once released.
     public var name: String {
@@ -87,6 +88,7 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
         case .configurationConfirmed: "configuration.confirmed"
         case .configurationReverted: "configuration.reverted"
         case .configurationRefused: "configuration.refused"
+        case .commandAnswered: "command.answered"
         }
     }
 
@@ -178,24 +180,6 @@ extension Fact {
         case .clockStepped: .info
         case .eventsLost: .error
         case .notRealTime: .warning
-        }
-    }
-
-    /// The lane that the fact goes to unless the site file's routes say otherwise: alarm changes of
-    /// WARNING or worse, cuts, lockouts, disasters, resets and losses overtake the rest.
-    public var lane: Lane {
-        switch self {
-        case .alarm(let transition): transition.severity >= .warning ? .alarm : .event
-        case .alarmFlood, .alarmChattering, .disasterDetected: .alarm
-        case .powerCut, .powerCutVerified: .alarm
-        case .interlockEntered(let state): state == .tripped ? .alarm : .event
-        case .heatingFinished(_, let outcome): outcome == .lockedOut ? .alarm : .event
-        case .selfCheckEntered(let step): step == .failed ? .alarm : .event
-        case .resetAccepted, .resetRefused, .eventsLost: .alarm
-        case .relaysCommanded, .relaysConfirmed, .relaysDisagreed, .powerOn: .event
-        case .heatingRequested, .heatingRefused, .heatingStarted, .heatingStepEntered: .event
-        case .targetChanged, .signalLost, .signalRegained, .nodeRestarted: .event
-        case .deviceStarted, .deviceStopped, .ticksMissed, .clockStepped, .notRealTime: .event
         }
     }
 }

@@ -1,6 +1,7 @@
 public import Events
 
-/// What the journal states itself: about queues, transactions, and the site file's versions.
+/// What the journal states itself: about queues, transactions, the site file's versions, and what
+/// people asked for.
 public enum JournalFact: Hashable, Sendable {
     /// A new epoch began.
     case queueOpened(epoch: Identifier128, reason: EpochReason)
@@ -19,6 +20,8 @@ public enum JournalFact: Hashable, Sendable {
     case transactionInterrupted(TransactionFact)
 
     case configuration(ConfigurationStatus, version: Int64, digest: String)
+
+    case commandAnswered(CommandAnswer)
 }
 
 /// Why an epoch began.
@@ -161,6 +164,7 @@ extension JournalFact {
             case .reverted: .configurationReverted
             case .refused: .configurationRefused
             }
+        case .commandAnswered: .commandAnswered
         }
     }
 
@@ -177,16 +181,7 @@ extension JournalFact {
             case .reverted: .warning
             case .refused: .error
             }
-        }
-    }
-
-    /// What tells of a loss overtakes what was not lost.
-    public var lane: Lane {
-        switch self {
-        case .queueQuarantined, .queueDropped, .queueLost: .alarm
-        case .queueOpened, .queueSkipped: .event
-        case .transactionOpened, .transactionCheckpointed, .transactionClosed: .event
-        case .transactionInterrupted, .configuration: .event
+        case .commandAnswered(let answer): answer.severity
         }
     }
 
@@ -199,6 +194,7 @@ extension JournalFact {
             .transactionClosed(let fact, _), .transactionInterrupted(let fact):
             "transaction/\(fact.id)"
         case .configuration(_, let version, _): "configuration/\(version)"
+        case .commandAnswered(let answer): "command/\(answer.ticket)"
         }
     }
 
@@ -238,6 +234,8 @@ extension JournalFact {
         case .configuration(_, let version, let digest):
             members.add("version", version)
             members.add("digest", digest)
+        case .commandAnswered(let answer):
+            answer.append(to: &members)
         }
         return members.object
     }

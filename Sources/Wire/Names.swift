@@ -181,6 +181,7 @@ extension ResetRefusal {
         case .pressTooLong: "press_too_long"
         case .boardRefused: "board_refused"
         case .selfCheckTimedOut: "selfcheck_timed_out"
+        case .selfCheckFailed: "selfcheck_failed"
         }
     }
 }

@@ -69,6 +69,7 @@ final class Device {
             directory: stateDirectory, encoder: description.encoder,
             boot: Self.bootIdentifier())
         configuration.lock = lock
+        configuration.lanes = site.routes.lanes
         let worker = JournalWorker.Start(
             configuration: configuration,
             links: links, description: description, clock: clock)

@@ -85,6 +85,9 @@ final class JournalWorker {
                 stamp: stamp(now, wall), now: now)
         }
         takeImage(now)
+        // Before the events are taken: what a command caused is then among them, and so is recorded
+        // before its answer.
+        let answers = takeAnswers()
         var events: [RecordedEvent] = []
         while let event = links.post.events.pop() {
             let at = wall.unixMilliseconds - (now - event.at).rawValue
@@ -93,7 +96,9 @@ final class JournalWorker {
             lastTick = event.tick
         }
         if let step = clockStep(now, wall) { events.append(step) }
+        if let loss = lossOfAnswers(now, wall) { events.append(loss) }
         if !events.isEmpty { append(events, now) }
+        if !answers.isEmpty { append(answers, now, wall) }
         cycle.checkpoint(journal, image, stamp(now, wall), now: now)
         note { () throws(JournalError) in try journal.service(now: now) }
         links.post.hold(.journalUnwritable, !journal.isWritable)
@@ -111,6 +116,38 @@ final class JournalWorker {
         }
         imageDueAt = min(imageDueAt, now)
         links.recordVersion.wrappingAdd(1, ordering: .releasing)
+    }
+
+    private func takeAnswers() -> [AnsweredCommand] {
+        var answers: [AnsweredCommand] = []
+        while let answer = links.answers.pop() { answers.append(answer) }
+        return answers
+    }
+
+    private func append(_ answers: [AnsweredCommand], _ now: Instant, _ wall: Wire.WallTime) {
+        for answered in answers {
+            let at = wall.unixMilliseconds - (now - answered.at).rawValue
+            let stamp = Stamp(
+                tick: lastTick, at: answered.at,
+                wall: Wire.WallTime(unixMilliseconds: at, quality: wall.quality),
+                correlation: answered.answer.correlation)
+            note { () throws(JournalError) in
+                try journal.append(answered.answer, stamp: stamp, now: now)
+            }
+        }
+        links.recordVersion.wrappingAdd(1, ordering: .releasing)
+    }
+
+    /// Commands that were answered and found no room on their way here are a loss like any other:
+    /// an event with their number, and E604.
+    private func lossOfAnswers(_ now: Instant, _ wall: Wire.WallTime) -> RecordedEvent? {
+        let count = links.answers.takeLosses()
+        guard count > 0 else { return nil }
+        links.post.eventsLost.wrappingAdd(count, ordering: .relaxed)
+        links.post.pulse(.eventsLost)
+        let fact = Fact.eventsLost(count: UInt32(clamping: count))
+        return RecordedEvent(
+            Event(fact, tick: lastTick, at: now, correlation: Correlation(0)), wall: wall)
     }
 
     /// What the system's log must have too: whoever reads it after a bad night looks for these.

@@ -2,6 +2,7 @@ import Control
 import Runtime
 import Simulation
 import Synchronization
+import Units
 import Wire
 
 /// What the threads of the daemon share beside the postbox. Bits and rings, nothing to wait for.
@@ -9,6 +10,9 @@ final class Links: Sendable {
     let post = Postbox()
     /// What somebody plays on the simulated board: API → control.
     let actions = SPSCRing<ScheduledAction>(capacity: 64)
+    /// Commands and what came of them: API → journal. Ten a second at most are carried out, and of
+    /// refusals ten a minute are told, so 256 cover a card that stands still for half a minute.
+    let answers = CountedRing<AnsweredCommand>(capacity: 256)
     /// What the journal knows of the time before this start; nil until it is open.
     let recollection = Mutex<Recollection?>(nil)
     /// What the journal calls this run; nil until it is open.
@@ -22,4 +26,10 @@ final class Links: Sendable {
     let realtimeErrno = Atomic<Int32>(0)
     /// Rises with everything that the journal has taken: who follows the record looks here first.
     let recordVersion = Atomic<UInt64>(0)
+}
+
+/// A command's record on its way to the journal.
+struct AnsweredCommand: Sendable {
+    let answer: CommandAnswer
+    let at: Instant
 }

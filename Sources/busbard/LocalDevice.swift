@@ -17,6 +17,11 @@ final class LocalDevice: DeviceBackend {
     let clock: RunClock
     /// The version of the record at which each follower found nothing more.
     private var quietAt: (place: EventPlace, version: UInt64)?
+    /// Wall times of lockout entries, looked up once each; and those that the record did not have,
+    /// with its version then. Four full lockouts: chosen, so that neither grows for ever.
+    private static let wallTimesMax = 64
+    private var wallTimes: [LockoutRecord.Entry: Wire.WallTime] = [:]
+    private var missed: [LockoutRecord.Entry: UInt64] = [:]
 
     init(
         _ description: DeviceDescription, _ links: Links, _ reader: JournalReader, _ clock: RunClock
@@ -65,6 +70,35 @@ final class LocalDevice: DeviceBackend {
         Log.line(
             "busbard: \(audit.method.rawValue) \(parameters) by user \(audit.userID) "
                 + "(\(audit.role.name)): \(outcome)")
+        // Where there is no room, the ring counts, and the journal thread states how many.
+        _ = links.answers.push(AnsweredCommand(answer: audit.answer, at: clock.now()))
+    }
+
+    func wallTime(of entry: LockoutRecord.Entry) -> Wire.WallTime? {
+        if let known = wallTimes[entry] { return known }
+        // What the record did not have it may have once something was added to it, not before.
+        let version = links.recordVersion.load(ordering: .acquiring)
+        guard missed[entry] != version else { return nil }
+        if wallTimes.count + missed.count > Self.wallTimesMax {
+            wallTimes.removeAll()
+            missed.removeAll()
+        }
+        do throws(JournalError) {
+            guard
+                let wall = try reader.wallTime(
+                    ofRaised: entry.code, tick: entry.tick, at: entry.at)
+            else {
+                missed[entry] = version
+                return nil
+            }
+            wallTimes[entry] = wall
+            missed[entry] = nil
+            return wall
+        } catch {
+            Log.line("busbard: when \(entry.code.name) was raised cannot be read: \(error)")
+            missed[entry] = version
+            return nil
+        }
     }
 
     var shell: ShellReport {
@@ -144,6 +178,17 @@ final class LocalDevice: DeviceBackend {
     /// As an event of the alarm lane looks, so that people and programs read both alike.
     private func transition(_ row: StoredTransition) -> JSONValue {
         let code = AlarmCode(number: row.code)
+        var data = JSONObject()
+        data.append("state", .string(row.state?.name ?? "unknown"))
+        data.append("value", JSONValue(row.value))
+        data.append("limit", JSONValue(row.limit))
+        data.append("by", .string(row.requester?.name ?? "unknown"))
+        if let person = row.person {
+            data.append("user", .string(person.user))
+            data.append("uid", JSONValue(person.userID))
+            if let name = person.name { data.append("name", .string(name)) }
+            if let reason = person.reason { data.append("reason", .string(reason)) }
+        }
         return [
             "type": .string("alarm.\(row.change?.name ?? "unknown")"),
             "subject": .string("alarm/\(code?.name ?? String(row.code))"),
@@ -153,11 +198,7 @@ final class LocalDevice: DeviceBackend {
             "unix_ms": JSONValue(row.stamp.wall.unixMilliseconds),
             "clock": .string(row.stamp.wall.quality.name),
             "correlation": JSONValue(row.stamp.correlation.rawValue),
-            "data": [
-                "state": .string(row.state?.name ?? "unknown"),
-                "value": JSONValue(row.value), "limit": JSONValue(row.limit),
-                "by": .string(row.requester?.name ?? "unknown"),
-            ],
+            "data": .object(data),
         ]
     }
 

@@ -108,6 +108,14 @@ struct ControllerPropertyTests {
             if isTripped {
                 #expect(outputs.relays.isEmpty || rig.verdict.tripsNow, "\(text)")
             }
+            if !isTripped {
+                // Why the cut-off need not look for FATALs that are not new.
+                let active = allCodes.filter { code in
+                    rig.controller.alarms.active.contains(code)
+                        && rig.controller.alarms.views[Int(code.rawValue)].severity == .fatal
+                }
+                #expect(active.isEmpty, "\(text)")
+            }
             if isTripped, !isCut {
                 cuts += 1
                 cutAt = rig.time

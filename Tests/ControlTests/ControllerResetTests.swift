@@ -209,4 +209,68 @@ struct ControllerResetTests {
         #expect(rig.refusals == [.boardRefused])
         #expect(rig.controller.interlockState == .tripped)
     }
+
+    struct FailedCheck: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let step: SelfCheckStep
+        let breakIt: @Sendable (ControllerRig) -> Void
+        let alarm: AlarmCode
+    }
+
+    @Test(
+        "a reset whose self-check finds a fault is refused in words, once",
+        arguments: [
+            FailedCheck(
+                testDescription: "power behind K1 in step 7", step: .permit,
+                breakIt: { $0.forcedSense = .active }, alarm: .powerContact),
+            FailedCheck(
+                testDescription: "a relay that stays on in step 4", step: .outputs,
+                breakIt: { $0.board.status.actual = .pump }, alarm: .readBackMismatch),
+        ])
+    func checkFails(row: FailedCheck) {
+        let rig = Self.cut()
+        rig.press(2_000)
+        var refusals: [ResetRefusal] = []
+        var isBroken = false
+        for _ in 0..<100 {
+            if rig.controller.selfCheckStep == row.step, !isBroken {
+                isBroken = true
+                row.breakIt(rig)
+            }
+            rig.tick()
+            refusals += rig.refusals
+            if !rig.refusals.isEmpty {
+                #expect(rig.controller.lockout.contains(row.alarm), "in the tick that finds it")
+            }
+        }
+        #expect(refusals == [.selfCheckFailed])
+        #expect(rig.controller.interlockState == .tripped)
+        #expect(rig.board.status.isTripped && !rig.isResetting)
+    }
+
+    @Test("a FATAL that never ceased to be active ends a reset in its tick, though it is not new")
+    func standingFatalDuringReset() {
+        var plan = sitePlan()
+        // A site may keep an alarm active beyond its condition; so does chattering, for a minute.
+        plan.alarms.offDelays[Int(AlarmCode.gasLeak.rawValue)] = ms(60_000)
+        let rig = ControllerRig(plan)
+        rig.heat()
+        rig.node.gas = true
+        while rig.controller.interlockState != .tripped, rig.time < 100_000 { rig.tick() }
+        rig.node.gas = false
+        rig.run(to: rig.time + 31_000)
+        rig.press(2_000)
+        while rig.isResetting, rig.controller.selfCheckStep != .permit { rig.tick() }
+        rig.node.gas = true
+        rig.tick()
+        #expect(rig.outputs.heartbeat != nil, "the board is leased for the check")
+        while rig.isResetting, rig.controller.selfCheckStep == .permit { rig.tick() }
+        #expect(rig.alarms.last == "E701 \(rig.time)")
+        #expect(rig.alarms.count { $0.hasPrefix("E103") } == 1, "it is not raised anew")
+        #expect(rig.refusals == [.conditionHolds])
+        #expect(rig.controller.interlockState == .tripped)
+        #expect(rig.outputs.heartbeat == nil && !rig.outputs.arms, "not even in this tick")
+        #expect(rig.outputs.trips && rig.outputs.dropsPermit)
+        #expect(rig.verdict.permit == .low)
+    }
 }

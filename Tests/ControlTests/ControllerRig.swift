@@ -116,6 +116,8 @@ final class ControllerRig {
     private(set) var outputs = Outputs()
     private(set) var verdict = Verdict()
     private(set) var facts: [Fact] = []
+    /// The same with what they carry.
+    private(set) var stated: [Event] = []
     private(set) var alarms: [String] = []
     private(set) var edges: [Int64] = []
     private(set) var heartbeats: [Int64] = []
@@ -182,6 +184,7 @@ final class ControllerRig {
         if outputs.heartbeat != nil { heartbeats.append(time) }
         everOn = everOn.union(outputs.relays)
         facts = events.facts
+        stated = (0..<events.count).map { events[$0] }
         for transition in events.transitions where transition.change == .raised {
             alarms.append("E\(transition.code.number) \(time)")
         }

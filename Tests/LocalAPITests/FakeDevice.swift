@@ -18,6 +18,8 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
     var decide: (RequestedCommand, inout Snapshot) -> CommandResult? = { _, _ in .done }
     var isHung = false
     var isSimulated = true
+    /// The ring of commands has no room.
+    var isFull = false
     var stored: [(place: EventPlace, event: JSONValue)] = []
 
     private(set) var commands: [RequestedCommand] = []
@@ -64,7 +66,7 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
     func submit(_ request: RequestedCommand, ticket: UInt32, expiry: Instant) -> Bool {
         commands.append(request)
         expiries.append(expiry)
-        guard commands.count <= 64 else { return false }
+        guard commands.count <= 64, !isFull else { return false }
         if !isHung, let result = decide(request, &snapshot) { results.append((ticket, result)) }
         return true
     }
@@ -72,6 +74,10 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
     func takeResult() -> (ticket: UInt32, result: CommandResult)? {
         results.isEmpty ? nil : results.removeFirst()
     }
+
+    /// What the record tells of when alarms were raised.
+    var wallTimes: [AlarmCode: WallTime] = [:]
+    func wallTime(of entry: LockoutRecord.Entry) -> WallTime? { wallTimes[entry.code] }
 
     func noteRefusedPeer(_ peer: Peer) { refusedPeers.append(peer) }
     func noteCommand(_ audit: CommandAudit) { audits.append(audit) }

@@ -48,7 +48,9 @@ struct MethodTests {
         let result = try #require(try RawClient(served.path).call("heating.start")["result"])
         #expect(result["changed"]?.bool == true)
         #expect(result["heating"]?["demand"]?.bool == true)
-        #expect(device.commands == [RequestedCommand(.demand(isOn: true), by: .admin)])
+        let asked = RequestedCommand(
+            .demand(isOn: true), by: .admin, correlation: Correlation(command: 1))
+        #expect(device.commands == [asked])
         #expect(device.audits.map(\.refusal) == [nil])
     }
 

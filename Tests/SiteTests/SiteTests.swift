@@ -4,6 +4,7 @@ import JSON
 import Site
 import Testing
 import Units
+import Wire
 
 @Suite struct SiteTests {
     @Test("reads the reference site from its folder")
@@ -153,14 +154,27 @@ import Units
                 ["type": "relay.commanded", "lane": "telemetry", "mqttTopic": "relays"],
             ]
         ]).routes
-        #expect(routes.lane(for: "alarm.raised", severity: .warning) == .telemetry)
-        #expect(routes.lane(for: "alarm.raised", severity: .error) == .event)
-        #expect(routes.lane(for: "alarm.raised", severity: .fatal) == .alarm)
-        #expect(routes.lane(for: "relay.commanded") == .telemetry)
+        let lanes = routes.lanes
+        #expect(lanes.lane(of: .alarmRaised, .warning) == .telemetry)
+        #expect(lanes.lane(of: .alarmRaised, .error) == .event)
+        #expect(lanes.lane(of: .alarmRaised, .fatal) == .alarm)
+        #expect(lanes.lane(of: .relayCommanded, .info) == .telemetry)
         #expect(routes.route(for: "relay.commanded")?.mqttTopic == "relays")
         #expect(routes.route(for: "relay.confirmed") == nil)
-        #expect(routes.lane(for: "relay.confirmed") == .event)
-        #expect(RouteTable.standard.lane(for: "power.cut") == .alarm)
-        #expect(RouteTable.standard.lane(for: "sample.taken") == .telemetry)
+        #expect(lanes.lane(of: .relayConfirmed, .info) == .event)
+        #expect(RouteTable.standard.route(for: "sample.taken")?.lane == .telemetry)
+    }
+
+    @Test("the reference site's routes and a site's without any are the lanes that hold alone")
+    func standardRoutes() throws {
+        let tables = [try ReferenceSite.site().routes, RouteTable.standard]
+        for kind in EventKind.allCases {
+            for severity in [Severity.info, .warning, .error, .fatal] {
+                let lane = LaneTable.standard.lane(of: kind, severity)
+                for table in tables {
+                    #expect(table.lanes.lane(of: kind, severity) == lane, "\(kind.name)")
+                }
+            }
+        }
     }
 }

@@ -58,6 +58,19 @@ struct LockoutStoryTests {
         #expect(restarted["interlock"]?["state"]?.string == "TRIPPED")
         #expect(restarted["lockout"]?["first_out"]?.string == "E103")
         #expect(restarted["lockout"]?["entries"] == locked["lockout"]?["entries"])
+        // The loop's clock began anew, so only the wall clock can tell when it was.
+        #expect(restarted["lockout"]?["since_ms"]?.isNull == true)
+        let tripped = try #require(restarted["lockout"]?["tripped_unix_ms"]?.int)
+        let ago = Date().timeIntervalSince1970 - Double(tripped) / 1_000
+        #expect((0.5..<60).contains(ago), "tripped \(ago) s ago")
+        let clock = try #require(restarted["lockout"]?["tripped_clock"]?.string)
+        let date = Date(timeIntervalSince1970: Double(tripped / 1_000))
+            .ISO8601Format().replacing("T", with: " ").replacing("Z", with: "")
+        let text = try daemon.busbar("status").output
+        #expect(text.contains("E103 gas leak came first, \(date) (clock "), "\(text)")
+        #expect(text.contains("TRIPPED since before the start"))
+        let why = try daemon.busbar("why", "E103").output
+        #expect(why.contains("It was raised on \(date) UTC (clock"), "\(clock): \(why)")
     }
 
     private func reset(_ daemon: Daemon) throws {

@@ -30,6 +30,9 @@ struct AlarmEngine: ~Copyable {
     private(set) var fatalsHolding = AlarmSet()
     /// ERRORs whose condition held in this tick: no start while there is one.
     private(set) var errors = AlarmSet()
+    /// Found in this tick because of something that has a correlation of its own, and which.
+    private var caused = AlarmSet()
+    private var causes: InlineArray<49, Correlation>
     private var shelved = AlarmSet()
     private var chattering = AlarmSet()
     private var earlierRaises: InlineArray<49, (Instant, Instant)>
@@ -44,6 +47,7 @@ struct AlarmEngine: ~Copyable {
         self.plan = plan
         views = InlineArray(repeating: AlarmView())
         fatals = InlineArray(repeating: .gasLeak)
+        causes = InlineArray(repeating: Correlation(0))
         earlierRaises = InlineArray(repeating: (Instant.never, Instant.never))
         raises = InlineArray(repeating: Instant.never)
     }
@@ -52,6 +56,7 @@ struct AlarmEngine: ~Copyable {
         found = AlarmSet()
         errors = AlarmSet()
         fatalsHolding = AlarmSet()
+        caused = AlarmSet()
         fatalCount = 0
     }
 
@@ -60,10 +65,16 @@ struct AlarmEngine: ~Copyable {
     /// - Parameters:
     ///   - value: what was measured, in the unit of the rule; `limit` what it was compared with.
     ///   - given: the severity where the moment decides it (E401); the plan's if nil.
+    ///   - cause: what a raised alarm is to carry in place of the tick's correlation: a command's.
     mutating func find(
-        _ code: AlarmCode, value: Int32 = 0, limit: Int32 = 0, as given: Severity? = nil
+        _ code: AlarmCode, value: Int32 = 0, limit: Int32 = 0, as given: Severity? = nil,
+        cause: Correlation? = nil
     ) {
         let row = Int(code.rawValue)
+        if let cause {
+            causes[row] = cause
+            caused.insert(code)
+        }
         let present = given ?? plan.severities[row]
         if present == .error { errors.insert(code) }
         // What is latched stays FATAL until the site resets it, however mild it comes again.
@@ -122,6 +133,9 @@ struct AlarmEngine: ~Copyable {
         _ code: AlarmCode, _ now: Instant, _ events: inout EventBuffer
     ) {
         let row = Int(code.rawValue)
+        let tickCause = events.correlation
+        if caused.contains(code) { events.correlation = causes[row] }
+        defer { events.correlation = tickCause }
         views[row].raisedAt = now
         views[row].raisedTick = events.tick
         views[row].goneAt = nil

@@ -207,7 +207,7 @@ struct HeatingJob: ~Copyable {
         isEnding = false
         hasBurnt = false
         events.state(.heatingStarted(job: job))
-        alarms.find(.jobStarted, value: Int32(bitPattern: job))
+        alarms.find(.jobStarted, value: Int32(bitPattern: job), cause: events.correlation)
         enterStep(0, .demand, context.now, settings, &events)
     }
 

@@ -7,7 +7,7 @@ enum Schema {
     /// What `PRAGMA user_version` says after all of them.
     static var version: Int64 { Int64(migrations.count) }
 
-    static let migrations = [migration1]
+    static let migrations = [migration1, migration2]
 
     /// Columns of a lane: `seq` is ours, never SQLite's, and there is no second index, because each
     /// would be written with every event. Times end in their unit; `mono_ms` is of `run`.
@@ -62,6 +62,15 @@ enum Schema {
                 wall_ms INTEGER NOT NULL, status INTEGER NOT NULL);
             CREATE TABLE lockout(n INTEGER PRIMARY KEY CHECK(n = 1), record BLOB NOT NULL);
             """
+
+    /// Who asked for a change of an alarm: the user by the kernel's word, and the name and reason
+    /// that the command gave. Null for what nobody asked for.
+    private static let migration2 = """
+        ALTER TABLE alarm_history ADD COLUMN uid INTEGER;
+        ALTER TABLE alarm_history ADD COLUMN user TEXT;
+        ALTER TABLE alarm_history ADD COLUMN name TEXT;
+        ALTER TABLE alarm_history ADD COLUMN reason TEXT;
+        """
 
     /// Brings the file to this version, one transaction a migration.
     ///

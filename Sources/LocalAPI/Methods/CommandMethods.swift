@@ -27,10 +27,11 @@ enum CommandMethods {
             return .acknowledge(
                 try Parameters(request, of: method, known: ["code"]).alarm("code"))
         case .alarmsShelve:
-            let known = ["code", "minutes", "reason"]
+            let known = ["code", "minutes", "reason", "name"]
             let parameters = try Parameters(request, of: method, known: known)
-            // Asked for so that it stands in the record; the controller does not need it.
+            // Asked for so that they stand in the record; the controller does not need them.
             _ = try parameters.string("reason")
+            if request.parameters["name"] != nil { _ = try parameters.string("name") }
             let minutes = try parameters.integer("minutes", in: 1...720)
             return .shelve(
                 try parameters.alarm("code"), until: now + Milliseconds(minutes * 60_000))

@@ -1,4 +1,5 @@
 import Control
+import Events
 import JSON
 import Units
 
@@ -43,8 +44,13 @@ extension LocalServer {
             .notPermitted,
             "\(method.rawValue) needs the role \(method.minimumRole.name), you are "
                 + connection.role.name, reason: "role")
-        audit(method, request, connection, refusal)
+        audit(method, request, connection, ticket: takeTicket(), refusal: refusal)
         throw refusal
+    }
+
+    func takeTicket() -> UInt32 {
+        defer { nextTicket &+= 1 }
+        return nextTicket
     }
 
     private func immediate(_ method: Method, _ request: RPCRequest) throws(RPCError) -> JSONValue {
@@ -64,18 +70,25 @@ extension LocalServer {
     private func submit(
         _ method: Method, _ request: RPCRequest, on connection: Connection, now: Instant
     ) throws(RPCError) {
-        let command = try CommandMethods.command(method, request, now: now)
-        let requested = RequestedCommand(command, by: connection.role.requester)
-        let ticket = nextTicket
-        let expiry = now + Limits.commandWait
-        guard backend.submit(requested, ticket: ticket, expiry: expiry) else {
-            throw RPCError(.busy, "too many commands are waiting: try again in some seconds")
+        let ticket = takeTicket()
+        do throws(RPCError) {
+            let command = try CommandMethods.command(method, request, now: now)
+            let requested = RequestedCommand(
+                command, by: connection.role.requester, correlation: Correlation(command: ticket))
+            let expiry = now + Limits.commandWait
+            guard backend.submit(requested, ticket: ticket, expiry: expiry) else {
+                throw RPCError(
+                    .busy, "too many commands are waiting: try again in some seconds",
+                    reason: "busy")
+            }
+            var call = Call(request: request, method: method, deadline: deadline(now))
+            call.command = command
+            call.ticket = ticket
+            connection.call = call
+        } catch {
+            audit(method, request, connection, ticket: ticket, refusal: error)
+            throw error
         }
-        nextTicket &+= 1
-        var call = Call(request: request, method: method, deadline: deadline(now))
-        call.command = command
-        call.ticket = ticket
-        connection.call = call
     }
 
     /// Gives results and snapshots that have come to those who wait, and ends calls that waited too
@@ -88,6 +101,9 @@ extension LocalServer {
             for connection in connections where connection.call?.ticket == ticket {
                 connection.call?.result = result
             }
+            for index in orphans.indices where orphans[index].call.ticket == ticket {
+                orphans[index].call.result = result
+            }
         }
         // A snapshot that came meanwhile may be from before the result, so it answers only others.
         if hasResult { deliverSnapshot(now) }
@@ -96,12 +112,12 @@ extension LocalServer {
             if call.result != nil { connection.call?.waitsForSnapshot = true }
             if call.deadline <= now { giveUp(call, connection, now) }
         }
+        settleOrphans(now)
     }
 
     private func deliverSnapshot(_ now: Instant) {
         guard let snapshot = backend.takeSnapshot() else { return }
-        let state = StateJSON(
-            description: backend.description, snapshot: snapshot, shell: backend.shell)
+        let state = stateJSON(snapshot)
         for connection in connections {
             if let call = connection.call, call.waitsForSnapshot {
                 finish(call, state, connection, now)
@@ -124,14 +140,14 @@ extension LocalServer {
             let answer: JSONValue
             if let command = call.command, let result = call.result {
                 answer = try CommandMethods.answer(command, result, state)
-                audit(call.method, call.request, connection, nil)
+                audit(call, connection, refusal: nil)
             } else {
                 answer = try StateMethods(state: state, backend: backend).answer(
                     call.method, call.request)
             }
             reply(answer, to: call.request, on: connection, now)
         } catch {
-            if call.command != nil { audit(call.method, call.request, connection, error) }
+            if call.command != nil { audit(call, connection, refusal: error) }
             connection.send(RPCReply.error(error, id: call.request.id), now: now)
         }
     }
@@ -143,22 +159,8 @@ extension LocalServer {
         let error = RPCError(
             .noAnswer,
             "the control loop did not answer within 2 s\(later): see systemctl status busbard")
-        if call.command != nil { audit(call.method, call.request, connection, error) }
+        if call.command != nil { audit(call, connection, refusal: error) }
         connection.send(RPCReply.error(error, id: call.request.id), now: now)
-    }
-
-    private func audit(
-        _ method: Method, _ request: RPCRequest, _ connection: Connection, _ refusal: RPCError?
-    ) {
-        let user = connection.peer.userID
-        var audit = CommandAudit(
-            method: method, userID: user, role: connection.role,
-            parameters: request.parameters, refusal: refusal)
-        if refusal != nil {
-            guard let unrecorded = refusals.admit(user: user, now: backend.now()) else { return }
-            audit.unrecorded = unrecorded
-        }
-        backend.noteCommand(audit)
     }
 
     private func reply(

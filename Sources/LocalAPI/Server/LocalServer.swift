@@ -1,4 +1,5 @@
 import Control
+import Events
 import Glibc
 import JSON
 import Units
@@ -17,6 +18,11 @@ public final class LocalServer {
     private var acceptsAgainAt = Instant.never
     var nextTicket: UInt32 = 1
     var refusals = RefusalQuota()
+    /// Commands whose clients have hung up before the answer: they are carried out, so they go to
+    /// the record.
+    var orphans: [Orphan] = []
+    /// Who has shelved what, of alarms that still are.
+    var shelves: [AlarmCode: Shelf] = [:]
 
     /// Binds the socket; `serve` answers on it.
     /// - Parameter group: who beside root may open the socket; nil leaves the process's group.
@@ -32,6 +38,7 @@ public final class LocalServer {
     /// - Parameter bell: a descriptor that becomes readable when `isStopping` should be asked.
     public func serve(patience: Int32 = 1_000, bell: Int32 = -1, until isStopping: () -> Bool) {
         while !isStopping() { turn(patience: patience, bell: bell) }
+        recordUnanswered()
     }
 
     /// Waits for something to do, at most `patience` milliseconds, and does it.
@@ -60,15 +67,18 @@ public final class LocalServer {
             continueTail(connection, now: now)
         }
         connections.removeAll { connection in
-            connection.isBroken || connection.hasExpired(at: now)
+            let isOver =
+                connection.isBroken || connection.hasExpired(at: now)
                 || (connection.isEnding && !connection.hasOutput)
+            if isOver { adoptCommand(of: connection) }
+            return isOver
         }
         if connections.contains(where: { $0.wantsSnapshot(at: now) }) { backend.requestSnapshot() }
     }
 
     /// How long `poll` may wait with what is open now, in milliseconds.
     private func waitingTime() -> Int32 {
-        var time: Int64 = .init(Int32.max)
+        var time: Int64 = orphans.isEmpty ? .init(Int32.max) : 5
         let now = backend.now()
         for connection in connections {
             // The control thread rings no bell for us, so whoever waits for it looks often: 5 ms is

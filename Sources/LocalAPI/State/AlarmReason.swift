@@ -74,11 +74,20 @@ struct AlarmReason {
 
     private var raised: String {
         view.raisedAt == .never
-            ? "It was raised before the controller last started, and the lockout record kept it."
+            ? raisedBeforeTheStart
             : "It was raised \(age(view.raisedAt)) ago, in tick \(view.raisedTick.rawValue), "
                 + (view.count <= 1
                     ? "for the first time since the controller started."
                     : "and \(times) in all since the controller started.")
+    }
+
+    /// The record's instants are on the clock of an earlier run, so only the wall clock can tell.
+    private var raisedBeforeTheStart: String {
+        let start = "before the controller last started, and the lockout record kept it"
+        guard let wall = state.wallTimes[code] else {
+            return "It was raised \(start); no record tells when."
+        }
+        return "It was raised on \(QuantityText.wallTime(wall)), \(start)."
     }
 
     private var times: String { view.count == 1 ? "once" : "\(view.count) times" }

@@ -9,10 +9,23 @@ import Wire
 ///
 /// Times are milliseconds. Everything that has an age carries the age, not an instant, because the
 /// instants of the loop mean nothing to anybody else.
-struct StateJSON {
+///
+/// A class, because a snapshot has some kilobytes, the sentences hand it on to each other, and the
+/// stack of the journal thread, which keeps the state image, is small.
+final class StateJSON {
     let description: DeviceDescription
     let snapshot: Snapshot
     let shell: ShellReport
+    /// When the alarms of the lockout were raised, where a record tells.
+    var wallTimes: [AlarmCode: WallTime] = [:]
+    /// Who has shelved what, where that is known.
+    var shelves: [AlarmCode: Shelf] = [:]
+
+    init(description: DeviceDescription, snapshot: Snapshot, shell: ShellReport) {
+        self.description = description
+        self.snapshot = snapshot
+        self.shell = shell
+    }
 
     /// A hundred years.
     static let ageMaximum = Milliseconds(3_155_760_000_000)
@@ -184,6 +197,7 @@ struct StateJSON {
         let view = snapshot[code]
         let row = alarmDefinition(code)
         let isFirstOut = snapshot.lockout.firstOut == code
+        let shelf = view.shelvedUntil == nil ? nil : shelves[code]
         return [
             "code": .string(code.name),
             "name": .string(String(describing: row.name)),
@@ -191,6 +205,8 @@ struct StateJSON {
             "state": .string(view.state.name),
             "first_out": .bool(isFirstOut),
             "raised_ms": view.raisedAt == .never ? .null : age(view.raisedAt),
+            "raised_unix_ms": wallTimes[code].map { JSONValue($0.unixMilliseconds) } ?? .null,
+            "raised_clock": wallTimes[code].map { .string($0.quality.name) } ?? .null,
             "gone_ms": view.goneAt.map { age($0) } ?? .null,
             "value": JSONValue(view.value),
             "limit": JSONValue(view.limit),
@@ -198,6 +214,8 @@ struct StateJSON {
             "shelved_for_ms": view.shelvedUntil.map {
                 JSONValue(($0 - snapshot.now).rawValue)
             } ?? .null,
+            "shelved_by": shelf.map { .string($0.person) } ?? .null,
+            "shelve_reason": shelf.map { .string($0.reason) } ?? .null,
             "suppressed": .bool(view.isSuppressed),
             "out_of_service": .bool(view.isOutOfService),
             "hidden_by": hider(of: code).map { .string($0) } ?? .null,
@@ -215,11 +233,17 @@ struct StateJSON {
 
     var lockout: JSONValue {
         let record = snapshot.lockout
+        let tripped = record.firstOut.flatMap { wallTimes[$0] }
+        // The loop counts from its own start, which tells nothing of a trip before it.
+        let hasAge = record.isLocked && !snapshot.isLockoutRecalled
         return [
             "locked": .bool(record.isLocked),
             "first_out": record.firstOut.map { .string($0.name) } ?? .null,
             "advice": lockoutAdvice.map { .string($0) } ?? .null,
-            "since_ms": record.isLocked ? age(snapshot.interlock.enteredAt) : .null,
+            "recalled": .bool(record.isLocked && snapshot.isLockoutRecalled),
+            "since_ms": hasAge ? age(snapshot.interlock.enteredAt) : .null,
+            "tripped_unix_ms": tripped.map { JSONValue($0.unixMilliseconds) } ?? .null,
+            "tripped_clock": tripped.map { .string($0.quality.name) } ?? .null,
             "state_at_trip": record.isLocked ? .string(name(record.stateAtTrip)) : .null,
             "resets_in_15_min": JSONValue(record.recentResets),
             "reset": record.isLocked ? ResetProcedure(state: self).answer : .null,

@@ -103,6 +103,7 @@ extension ResetRefusal {
         case .pressTooLong: "the button was pressed for more than 5 s"
         case .boardRefused: "the relay board did not take the reset"
         case .selfCheckTimedOut: "its self-check did not come to an end within 10 s"
+        case .selfCheckFailed: "its self-check found a fault: see busbar alarms list"
         }
     }
 }

@@ -48,7 +48,7 @@ enum Words {
     static let resetRefusals: [(String, ResetRefusal)] = [
         ResetRefusal.notLocal, .noLockout, .tooSoon, .conditionHolds, .powerStillPresent,
         .tooMany, .pressTooShort, .pressTooLong, .boardRefused,
-        .selfCheckTimedOut,
+        .selfCheckTimedOut, .selfCheckFailed,
     ].map { ($0.name, $0) }
 
     static let quantities: [(String, PlantQuantity)] = [

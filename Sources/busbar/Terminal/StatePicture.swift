@@ -53,7 +53,7 @@ struct StatePicture {
         let name = text(entries.first?["name"])
         let badge = " LOCKED OUT "
         let sentence =
-            "\(first) \(name) came first, \(duration(lockout["since_ms"])) ago, in "
+            "\(first) \(name) came first, \(tripTime(lockout)), in "
             + "\(text(lockout["state_at_trip"]))."
         // The badge takes its room in the first line only and is painted in its own way.
         let room = String(repeating: " ", count: badge.count + 1)
@@ -66,6 +66,16 @@ struct StatePicture {
                 later.joined(separator: ", ") + ".", after: "  Then: ", columns: columns)
         }
         return lines + adviceLines(text(lockout["advice"])) + resetLines(lockout["reset"])
+    }
+
+    /// How long ago; of a lockout that is older than the daemon's run, when by the wall clock.
+    private func tripTime(_ lockout: JSONValue) -> String {
+        if let since = lockout["since_ms"]?.int { return "\(QuantityText.duration(since)) ago" }
+        guard let wall = lockout["tripped_unix_ms"]?.int else {
+            return "before this start, when no record tells"
+        }
+        let clock = QuantityText.clock(text(lockout["tripped_clock"]))
+        return "\(Clocks.wallTimeText(wall).prefix(19)) (\(clock))"
     }
 
     func adviceLines(_ advice: String) -> [String] {
@@ -88,7 +98,9 @@ struct StatePicture {
         let interlock = state["interlock"]
         let name = text(interlock?["state"])
         let painted = name == "TRIPPED" ? style.alarming(name) : style.bold(name)
-        var line = label("Power") + painted + span(interlock?["in_state_ms"])
+        let isRecalled = state["lockout"]?["recalled"]?.bool == true
+        var line = label("Power") + painted
+        line += isRecalled ? " since before the start" : span(interlock?["in_state_ms"])
         line += ", permit line \(interlock?["permitted"]?.bool == true ? "changing" : "low")"
         let check = text(interlock?["selfcheck"])
         line +=
@@ -214,79 +226,6 @@ struct StatePicture {
 
     private func label(_ name: String) -> String {
         "  " + name + String(repeating: " ", count: max(1, 9 - name.count))
-    }
-}
-
-/// Alarms in a table, each with its advice below. Those that somebody has hidden are counted.
-struct AlarmTable {
-    private let alarms: [JSONValue]
-    private let hiddenCount: Int
-    private let style: Style
-    private let columns: Int
-
-    init(
-        alarms: [JSONValue], showsHidden: Bool = false, style: Style,
-        columns: Int = Wrapping.columnsOfOutput
-    ) {
-        self.columns = columns
-        self.alarms = alarms.filter { showsHidden || !Self.isHidden($0) }
-        hiddenCount = alarms.count - self.alarms.count
-        self.style = style
-    }
-
-    private static func isHidden(_ alarm: JSONValue) -> Bool {
-        alarm["hidden_by"]?.string != nil
-    }
-
-    func lines(hasAdvice: Bool, withoutAdviceFor shown: Set<String> = []) -> [String] {
-        let hidden =
-            hiddenCount == 0
-            ? [] : [style.warning("  \(hiddenCount) hidden: busbar alarms list --all")]
-        guard !alarms.isEmpty else {
-            return hiddenCount == 0 ? [style.good("  No alarm stands.")] : hidden
-        }
-        return rows(hasAdvice: hasAdvice, withoutAdviceFor: shown) + hidden
-    }
-
-    private func rows(hasAdvice: Bool, withoutAdviceFor shown: Set<String>) -> [String] {
-        var table = Table(
-            ["ALARM", "SEVERITY", "STATE", "SINCE", "NAME"], rightAligned: [3], style: style)
-        for alarm in alarms {
-            let severity = text(alarm["severity"])
-            table.add([
-                Table.Cell(text(alarm["code"]), .bold),
-                Table.Cell(severity.uppercased(), Style.Paint(severity: severity)),
-                Table.Cell(stateText(alarm)),
-                Table.Cell(duration(alarm["raised_ms"])),
-                Table.Cell(text(alarm["name"])),
-            ])
-        }
-        let rows = table.lines()
-        guard hasAdvice else { return rows }
-        var lines = [rows[0]]
-        for (index, alarm) in alarms.enumerated() {
-            lines.append(rows[index + 1])
-            let isStanding = alarm["state"]?.string != "normal"
-            if isStanding, !Self.isHidden(alarm), !shown.contains(text(alarm["code"])) {
-                let indent = String(repeating: " ", count: 9)
-                lines += Wrapping.lines(text(alarm["advice"]), after: indent, columns: columns)
-            }
-        }
-        return lines
-    }
-
-    private func stateText(_ alarm: JSONValue) -> String {
-        var words = [text(alarm["state"])]
-        if alarm["first_out"]?.bool == true { words.append("first") }
-        if let left = alarm["shelved_for_ms"]?.int {
-            words.append("shelved for \(QuantityText.wait(left))")
-        }
-        if alarm["out_of_service"]?.bool == true { words.append("out of service") }
-        if alarm["suppressed"]?.bool == true {
-            let cause = alarm["hidden_by"]?.string ?? ""
-            words.append(cause.hasPrefix("E") ? "hidden by \(cause)" : "suppressed")
-        }
-        return words.joined(separator: ", ")
     }
 }
 

@@ -59,14 +59,18 @@ struct AlarmsCommand: ParsableCommand {
         var span: TimeSpan
         @Option(help: "Why, in a sentence: it stands in the record.")
         var reason: String
+        @Option(help: "Who you are, where several people share one account.")
+        var name: String?
         @OptionGroup var daemon: DaemonOptions
 
         func run() throws {
             let minutes = (span.milliseconds + 59_999) / 60_000
-            let parameters: JSONValue = [
-                "code": .string(code), "minutes": JSONValue(minutes), "reason": .string(reason),
-            ]
-            try perform(.alarmsShelve, parameters, daemon) { answer in
+            var parameters = JSONObject()
+            parameters.append("code", .string(code))
+            parameters.append("minutes", JSONValue(minutes))
+            parameters.append("reason", .string(reason))
+            if let name { parameters.append("name", .string(name)) }
+            try perform(.alarmsShelve, .object(parameters), daemon) { answer in
                 "\(text(answer["alarm"]?["code"])) is hidden for \(minutes) min; it goes on being "
                     + "watched and recorded."
             }

@@ -99,7 +99,8 @@ struct EventPicture {
         events.isEmpty ? ["No event was recorded in this range."] : events.map { line($0) }
     }
 
-    /// `2026-03-04 10:11:12.123  alarm.raised  alarm/E103  severity=fatal …`
+    /// `2026-03-04 10:11:12.123  alarm.raised  alarm/E103  severity=fatal …  #1790`: what has one
+    /// number was caused by one thing.
     func line(_ event: JSONValue) -> String {
         let time = event["unix_ms"]?.int.map { Clocks.wallTimeText($0) } ?? "–"
         let type = text(event["type"])
@@ -110,6 +111,7 @@ struct EventPicture {
         let padded = type + String(repeating: " ", count: max(0, 24 - type.count))
         let subject = text(event["subject"])
         let painted = style.paint(padded, Style.Paint(severity: severity))
-        return "\(style.faint(time))  \(painted)  \(subject)  \(data)"
+        let cause = event["correlation"]?.int.map { style.faint("  #\($0)") } ?? ""
+        return "\(style.faint(time))  \(painted)  \(subject)  \(data)\(cause)"
     }
 }
