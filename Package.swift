@@ -19,6 +19,7 @@ let unsafeByNature: [SwiftSetting] = [
 
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
     name: "busbar",
@@ -27,7 +28,8 @@ let package = Package(
         .executable(name: "busbar", targets: ["busbar"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     ],
     targets: [
         // The pure core: integers, no clock, no I/O, no allocation (the Embedded gate proves it).
@@ -86,6 +88,23 @@ let package = Package(
             ],
             swiftSettings: unsafeByNature),
 
+        // From the device to the cluster.
+        .systemLibrary(name: "CZlib"),
+        .target(
+            name: "Transit", dependencies: ["Wire", "JSON", "CZlib", crypto],
+            swiftSettings: unsafeByNature),
+        .systemLibrary(name: "CMosquitto"),
+        .target(name: "MQTT", dependencies: ["CMosquitto"], swiftSettings: unsafeByNature),
+        .target(
+            name: "Uplink", dependencies: ["Units", "Events", "Wire", "Transit", "JSON", "Journal"],
+            swiftSettings: checked),
+        .target(
+            name: "Bridge", dependencies: ["Units", "Events", "Wire", "Transit", "JSON"],
+            swiftSettings: checked),
+        .systemLibrary(name: "CRdkafka"),
+        .target(
+            name: "Kafka", dependencies: ["Bridge", "CRdkafka"], swiftSettings: unsafeByNature),
+
         // Composition roots.
         .executableTarget(
             name: "busbard",
@@ -126,6 +145,13 @@ let package = Package(
             name: "SimulationTests",
             dependencies: ["Simulation", "Site", "Control", "Events", "JSON", "Units"],
             exclude: ["Corpus", "check_schema.py"]),
+        .testTarget(name: "TransitTests", dependencies: ["Transit", "Wire", "Units"]),
+        .testTarget(
+            name: "UplinkTests",
+            dependencies: ["Uplink", "Journal", "Transit", "Wire", "Events", "JSON", "Units"]),
+        .testTarget(
+            name: "BridgeTests",
+            dependencies: ["Bridge", "Transit", "Wire", "Events", "JSON", "Units"]),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Events", "JSON", "Units"]),
         .testTarget(
             name: "JournalTests",

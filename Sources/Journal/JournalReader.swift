@@ -19,17 +19,17 @@ public struct JournalReader: Sendable {
     ///   as it stood then.
     public func events(
         lane: Lane, after: Int64 = 0, sinceUnixMilliseconds since: Int64 = .min, limit: Int
-    ) throws(JournalError) -> [StoredEvent] {
+    ) throws(JournalError) -> [EventRecord] {
         try query(
             Self.events(lane) + " WHERE seq > ? AND l.wall_ms >= ? ORDER BY seq LIMIT ?",
             [after, since, Int64(limit)]
-        ) { StoredEvent($0, lane: lane) }
+        ) { EventRecord($0, lane: lane) }
     }
 
     /// The latest events of one lane, oldest of them first.
-    public func latestEvents(lane: Lane, limit: Int) throws(JournalError) -> [StoredEvent] {
+    public func latestEvents(lane: Lane, limit: Int) throws(JournalError) -> [EventRecord] {
         try query(Self.events(lane) + " ORDER BY seq DESC LIMIT ?", [Int64(limit)]) {
-            StoredEvent($0, lane: lane)
+            EventRecord($0, lane: lane)
         }.reversed()
     }
 

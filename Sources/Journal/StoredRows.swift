@@ -1,61 +1,19 @@
 public import Events
-public import Units
+import Units
 public import Wire
 
-/// An event as it stands in its lane.
-public struct StoredEvent: Hashable, Sendable {
-    public var lane: Lane
-    public var epoch: Identifier128
-    public var seq: Int64
-    public var tick: Tick
-    /// On the monotonic clock of `run`.
-    public var at: Instant
-    public var wall: WallTime
-    public var severity: Severity
-    public var correlation: Correlation
-    /// "alarm.raised.v1".
-    public var type: String
-    public var subject: String
-    /// One JSON object.
-    public var data: [UInt8]
-    public var run: Identifier128
-    public var boot: Identifier128
-
+extension EventRecord {
     init(_ row: borrowing Statement, lane: Lane) {
         let unknown = Identifier128(high: 0, low: 0)
-        self.lane = lane
-        seq = row.integer(0)
-        tick = Tick(UInt64(bitPattern: row.integer(1)))
-        at = Instant(row.integer(2))
-        wall = WallTime(row, milliseconds: 3, quality: 4)
-        severity = Severity(rawValue: UInt8(truncatingIfNeeded: row.integer(5))) ?? .fatal
-        correlation = Correlation(UInt64(bitPattern: row.integer(6)))
-        type = row.text(7)
-        subject = row.text(8)
-        data = row.blob(9)
-        run = Identifier128(bytes: row.blob(10)) ?? unknown
-        boot = Identifier128(bytes: row.blob(11)) ?? unknown
-        epoch = Identifier128(bytes: row.blob(12)) ?? unknown
-    }
-
-    /// The event as one JSON object, for a terminal or a local client.
-    public var json: [UInt8] {
-        var members = JSONMembers()
-        members.add("lane", lane.name)
-        members.add("epoch", epoch.text)
-        members.add("seq", seq)
-        members.add("type", type)
-        members.add("subject", subject)
-        members.add("severity", severity.name)
-        members.add("tick", tick.rawValue)
-        members.add("mono_ms", at.rawValue)
-        members.add("unix_ms", wall.unixMilliseconds)
-        members.add("clock", wall.quality.name)
-        members.add("correlation", correlation.rawValue)
-        members.add("run", run.text)
-        members.add("boot", boot.text)
-        members.add("data", json: data)
-        return members.object
+        self.init(
+            lane: lane, epoch: Identifier128(bytes: row.blob(12)) ?? unknown,
+            seq: row.integer(0), tick: Tick(UInt64(bitPattern: row.integer(1))),
+            at: Instant(row.integer(2)), wall: WallTime(row, milliseconds: 3, quality: 4),
+            severity: Severity(rawValue: UInt8(truncatingIfNeeded: row.integer(5))) ?? .fatal,
+            correlation: Correlation(UInt64(bitPattern: row.integer(6))),
+            type: row.text(7), subject: row.text(8), data: row.blob(9),
+            run: Identifier128(bytes: row.blob(10)) ?? unknown,
+            boot: Identifier128(bytes: row.blob(11)) ?? unknown)
     }
 }
 

@@ -141,10 +141,10 @@ final class LocalDevice: DeviceBackend {
     /// Both lanes in one order: that of the wall clock, which people read by, and of ticks where it
     /// is the same.
     private func lanes(_ query: EventQuery) throws(JournalError) -> EventPage {
-        var rows: [StoredEvent] = []
+        var rows: [EventRecord] = []
         var last = query.after ?? EventPlace()
         for lane in [Lane.alarm, .event] {
-            let found: [StoredEvent]
+            let found: [EventRecord]
             if let after = query.after {
                 let number = lane == .alarm ? after.alarm : after.event
                 found = try reader.events(lane: lane, after: number, limit: query.limit)

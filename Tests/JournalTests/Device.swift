@@ -41,7 +41,7 @@ final class Device {
 
     var reader: JournalReader { JournalReader(directory: path) }
 
-    func events(_ lane: Lane) throws -> [StoredEvent] {
+    func events(_ lane: Lane) throws -> [EventRecord] {
         try reader.events(lane: lane, limit: .max)
     }
 

@@ -288,7 +288,7 @@ struct Identity: Hashable {
     var lane: Lane
     var seq: Int64
 
-    init(_ event: StoredEvent) {
+    init(_ event: EventRecord) {
         epoch = event.epoch
         lane = event.lane
         seq = event.seq

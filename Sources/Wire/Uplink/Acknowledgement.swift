@@ -1,0 +1,64 @@
+/// What a bridge says once Kafka has a prefix of a lane: every number up to `upTo` is stored, dead-
+/// lettered, or was declared a gap. Lost, late and repeated ones do no harm: a device takes the
+/// greatest.
+public struct Acknowledgement: Hashable, Sendable {
+    public var device: String
+    public var epoch: Identifier128
+    public var lane: Lane
+    public var upTo: Int64
+    /// Where the record of `upTo` (or the last one before it) went.
+    public var kafkaTopic: String
+    public var partition: Int32
+    public var offset: Int64
+    /// The instance that says so.
+    public var bridge: String
+    /// True if the cluster is one for development, whose replication keeps nothing safe.
+    public var isDevelopment: Bool
+
+    public init(
+        device: String, epoch: Identifier128, lane: Lane, upTo: Int64, kafkaTopic: String,
+        partition: Int32, offset: Int64, bridge: String, isDevelopment: Bool
+    ) {
+        self.device = device
+        self.epoch = epoch
+        self.lane = lane
+        self.upTo = upTo
+        self.kafkaTopic = kafkaTopic
+        self.partition = partition
+        self.offset = offset
+        self.bridge = bridge
+        self.isDevelopment = isDevelopment
+    }
+
+    /// What the MAC covers: every field, one a line, in this order. No field may hold a line feed.
+    public var sealedText: String {
+        [
+            "busbar ack 1", device, epoch.text, lane.name, String(upTo), kafkaTopic,
+            String(partition), String(offset), bridge, isDevelopment ? "development" : "kafka",
+        ].joined(separator: "\n")
+    }
+}
+
+/// What an acknowledgement means on this uplink. Set in the site file; nothing lowers it by itself.
+public enum Guarantee: UInt8, Sendable, CaseIterable {
+    /// Kafka has it, and a bridge says so with a MAC.
+    case kafka = 0
+    /// A broker has taken it (PUBACK): for bridges that are not ours. Events are "sent,
+    /// unconfirmed".
+    case broker = 1
+    /// Nothing is sent: events are kept on the device until their lane's quota.
+    case local = 2
+
+    public var name: String {
+        switch self {
+        case .kafka: "kafka"
+        case .broker: "broker"
+        case .local: "local"
+        }
+    }
+
+    public init?(name: String) {
+        guard let found = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = found
+    }
+}

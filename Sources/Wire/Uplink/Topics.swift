@@ -1,0 +1,53 @@
+/// Where Busbar's messages go on an MQTT broker. The broker's access list is written from this
+/// table, and a test holds the two against each other.
+///
+/// | Topic                               | From   | Retained | What                             |
+/// |-------------------------------------|--------|----------|----------------------------------|
+/// | `busbar/v1/up/SHARD/DEVICE/LANE`    | device | never    | batches of events                |
+/// | `busbar/v1/down/DEVICE/ack/LANE`    | bridge | yes      | acknowledgements, with a MAC     |
+/// | `busbar/v1/down/DEVICE/command`     | bridge | never    | signed commands                  |
+/// | `busbar/v1/status/DEVICE`           | device | yes      | birth, depth, guarantee; the will|
+/// | `busbar/v1/bridge/SHARD`            | bridge | yes      | hello of the shard's owner, will |
+public enum Topics {
+    public static func up(shard: Shard, device: String, lane: Lane) -> String {
+        "busbar/v1/up/\(shard.name)/\(device)/\(lane.name)"
+    }
+
+    /// Everything of one shard: what its owner subscribes. Never by a shared subscription, which
+    /// would split one device's stream among several readers.
+    public static func up(shard: Shard) -> String { "busbar/v1/up/\(shard.name)/+/+" }
+
+    public static func ack(device: String, lane: Lane) -> String {
+        "busbar/v1/down/\(device)/ack/\(lane.name)"
+    }
+
+    public static func acks(device: String) -> String { "busbar/v1/down/\(device)/ack/+" }
+    public static func command(device: String) -> String { "busbar/v1/down/\(device)/command" }
+    public static func status(device: String) -> String { "busbar/v1/status/\(device)" }
+    public static func hello(shard: Shard) -> String { "busbar/v1/bridge/\(shard.name)" }
+}
+
+/// One of 64 fixed parts of all devices. A shard has one owning bridge; its number is in the topic.
+public struct Shard: Hashable, Sendable, Comparable {
+    public static let count: UInt8 = 64
+    public let number: UInt8
+
+    /// Nil from 64 on.
+    public init?(_ number: Int) {
+        guard number >= 0, number < Int(Self.count) else { return nil }
+        self.number = UInt8(number)
+    }
+
+    /// The shard that a device has unless its site file names one: FNV-1a (32 bits) of its name,
+    /// modulo 64.
+    public init(device: String) {
+        var hash: UInt32 = 0x811C_9DC5
+        for byte in device.utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+        number = UInt8(hash % UInt32(Self.count))
+    }
+
+    /// Two digits: "07".
+    public var name: String { number < 10 ? "0\(number)" : "\(number)" }
+
+    public static func < (lhs: Shard, rhs: Shard) -> Bool { lhs.number < rhs.number }
+}
