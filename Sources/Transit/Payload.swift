@@ -70,7 +70,7 @@ public enum Payload {
         return output
     }
 
-    /// Takes what it can from `input` and puts what it can into `output`, each from where it stands.
+    /// Takes what it can from `input` and puts what it can into `output`, each from where it is.
     private static func step(
         _ stream: inout z_stream, _ input: inout [UInt8], _ output: inout [UInt8]
     ) -> Int32 {

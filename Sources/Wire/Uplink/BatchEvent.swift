@@ -25,8 +25,8 @@ public enum EventData: Hashable, Sendable {
     /// What the card had in its place. `rowBytes` is how much that was; `kept` may be less.
     case damaged(kept: [UInt8], rowBytes: Int)
 
-    /// Whether these bytes can be an event's data: one JSON object, strictly, on one line and within
-    /// the limits.
+    /// Whether these bytes can be an event's data: one JSON object, strictly, on one line and
+    /// within the limits.
     public static func isSound(_ bytes: [UInt8]) -> Bool { defect(of: bytes) == nil }
 
     /// Why they cannot be; nil if they can.
@@ -250,6 +250,9 @@ private struct LineScanner {
             let data = Array(bytes[position..<end])
             if let defect = EventData.defect(of: data) { throw LineFault(defect) }
             return .json(data)
+        }
+        guard bytes[position...].starts(with: ",\"damaged\":".utf8) else {
+            throw unexpected(",\"data\":")
         }
         let rowBytes: Int = try integer(after: ",\"damaged\":")
         try take(",\"data_base64\":\"")

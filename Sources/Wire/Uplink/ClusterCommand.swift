@@ -61,8 +61,8 @@ public struct ClusterCommand: Equatable, Sendable {
         by = try reader.text("by")
     }
 
-    /// What the signature covers: every field, one a line, in this order, the parameters in RFC 8785
-    /// form. No field may hold a line feed.
+    /// What the signature covers: every field, one a line, in this order, the parameters in the
+    /// form of RFC 8785. No field may hold a line feed.
     public var signedText: String {
         [
             "busbar command 1", id.text, device, method, JSONValue.object(parameters).serialized(),

@@ -1,7 +1,7 @@
 import JSON
 
-/// What a device says of itself, retained on `Topics.status(device:)`. The broker publishes the last
-/// one with `isOnline` false when the connection breaks: the will.
+/// What a device says of itself, retained on `Topics.status(device:)`. The broker publishes the
+/// last one with `isOnline` false when the connection breaks: the will.
 public struct DeviceStatus: Hashable, Sendable {
     public struct LaneStatus: Hashable, Sendable {
         /// Events that no acknowledgement has covered.

@@ -169,9 +169,8 @@ struct MessageReader {
     /// Refuses members that nobody asked for. To be called last.
     func finish() throws(MessageError) {
         for key in members.keys where !asked.contains(key) {
-            throw MessageError(
-                "\(what): the member \"\(key)\" is unknown; known are \(asked.joined(separator: ", "))"
-            )
+            let known = asked.joined(separator: ", ")
+            throw MessageError("\(what): the member \"\(key)\" is unknown; known are \(known)")
         }
     }
 }
