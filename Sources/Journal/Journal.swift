@@ -33,6 +33,13 @@ public final class Journal {
         /// The directory's lock, for a process that took it before. Nil: the journal takes it with
         /// the database, and stays unwritable while another process has it.
         public var lock: StateDirectoryLock?
+        /// The disk. A `lock` that is handed over must be of the same.
+        public var storage: any StateStorage = LinuxStorage()
+        /// Where epochs and runs get their names from: 128 bits that nobody else has. A simulation
+        /// gives a source of its own, so that one seed has one history.
+        public var identifiers: @Sendable () -> Identifier128 = { Identifier128.random() }
+        /// Only a test that shows what happens otherwise changes it.
+        package var commitsAreSynced = true
 
         public init(
             directory: String, encoder: EventEncoder, boot: Identifier128, hardware: String? = nil
@@ -68,7 +75,7 @@ public final class Journal {
     /// The epoch that new events get. Zero while no file could be opened.
     public internal(set) var epoch = Identifier128(high: 0, low: 0)
     /// This run of the process.
-    public let run = Identifier128.random()
+    public let run: Identifier128
     /// Events that could not be stored since the start, and never will be.
     public internal(set) var lost = LostCounts()
     /// Why the database could not be written the last time; nil if it could.
@@ -126,10 +133,12 @@ public final class Journal {
     /// Opens the journal in its directory, finds out what was, and begins this run.
     public init(_ configuration: Configuration, now: Instant, wall: WallTime) {
         self.configuration = configuration
-        directory = StateDirectory(path: configuration.directory)
+        directory = StateDirectory(
+            path: configuration.directory, storage: configuration.storage)
+        run = configuration.identifiers()
         lock = configuration.lock
-        lockoutFile = LockoutFile(in: configuration.directory)
-        markerFile = RunMarkerFile(in: configuration.directory)
+        lockoutFile = LockoutFile(in: directory)
+        markerFile = RunMarkerFile(in: directory)
         latestStamp = Stamp(tick: Tick(0), at: now, wall: wall, correlation: Correlation(0))
         begin(now: now)
     }
@@ -145,6 +154,8 @@ public final class Journal {
             enqueue(.row(row), isUrgent: row.lane == .alarm, now: now)
         }
         try commitIfDue(now: now)
+        // Between two attempts nothing is tried: an alarm that waits is not stored all the same.
+        if isUrgent, let databaseFailure { throw databaseFailure }
     }
 
     /// Does what is due: groups, the state image, and what could not be written before. To be
@@ -170,7 +181,7 @@ public final class Journal {
                 // The mark before the commit: between the two, the database does not yet say
                 // farewell and the stop counts as an unclean one. The other way it would look like
                 // a rollback.
-                try self.queueMark(isClosed: true).write(in: self.configuration.directory)
+                try self.queueMark(isClosed: true).write(in: self.directory)
                 for lane in Lane.allCases {
                     try store.set(batch.counters[Int(lane.rawValue)], of: lane, isFarewell: true)
                 }

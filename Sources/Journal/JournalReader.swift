@@ -9,7 +9,9 @@ public import Wire
 public struct JournalReader: Sendable {
     private let directory: StateDirectory
 
-    public init(directory: String) { self.directory = StateDirectory(path: directory) }
+    public init(directory: String, storage: any StateStorage = LinuxStorage()) {
+        self.directory = StateDirectory(path: directory, storage: storage)
+    }
 
     /// Events of one lane with numbers above `after`, in order.
     ///
@@ -101,7 +103,7 @@ public struct JournalReader: Sendable {
     private func query<Element>(
         _ sql: String, _ arguments: [Int64], _ element: (borrowing Statement) -> Element
     ) throws(JournalError) -> [Element] {
-        let connection = try Connection(path: directory.databasePath, mode: .readOnly)
+        let connection = try Connection(to: directory, mode: .readOnly)
         try connection.execute("PRAGMA query_only = 1")
         let statement = try connection.prepare(sql)
         for (index, argument) in arguments.enumerated() {
