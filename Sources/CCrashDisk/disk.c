@@ -66,13 +66,6 @@ static uint64_t blocks(uint64_t size) {
     return (size + block_bytes - 1) / block_bytes * block_bytes;
 }
 
-uint64_t disk_used(struct crash_disk *disk) {
-    uint64_t sum = 0;
-    for (int index = 0; index < disk->inodes_count; index++)
-        if (disk->inodes[index].is_used) sum += blocks(disk->inodes[index].now.count);
-    return sum;
-}
-
 static void note_size(struct inode *inode) {
     if (inode->sizes_count == inode->sizes_capacity) {
         inode->sizes_capacity = inode->sizes_capacity ? inode->sizes_capacity * 2 : 16;
@@ -322,6 +315,17 @@ static bool leads(const struct names *names, int inode) {
     for (int index = 0; index < names->count; index++)
         if (names->items[index].inode == inode) return true;
     return false;
+}
+
+// A file without a name takes no room, even while a power cut could still bring its name back.
+uint64_t disk_used(struct crash_disk *disk) {
+    uint64_t sum = 0;
+    for (int number = 0; number < disk->inodes_count; number++) {
+        const struct inode *inode = &disk->inodes[number];
+        if (inode->is_used && (inode->handles > 0 || leads(&disk->now, number)))
+            sum += blocks(inode->now.count);
+    }
+    return sum;
 }
 
 void disk_collect(struct crash_disk *disk) {

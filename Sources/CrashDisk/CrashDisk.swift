@@ -176,6 +176,17 @@ public final class CrashDisk: StateStorage {
         try Self.check(crash_disk_sync(disk, path), "fsync", path)
     }
 
+    /// Writes as many zeros, so a simulation asks for a small reserve.
+    public func preallocate(_ path: String, bytes: Int64) throws(JournalError) {
+        do {
+            try overwrite(path, with: [UInt8](repeating: 0, count: Int(bytes)))
+        } catch {
+            // Whatever of it came to be: the first error is the one to tell.
+            try? remove(path)
+            throw error
+        }
+    }
+
     public func rename(_ from: String, to new: String) throws(JournalError) {
         try Self.check(crash_disk_rename(disk, from, new), "rename", from)
     }

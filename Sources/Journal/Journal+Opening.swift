@@ -47,6 +47,7 @@ extension Journal {
         // Failures are in `databaseFailure` and `fileFailure`; the start goes on without.
         try? serviceFiles()
         try? commitIfDue(now: now)
+        try? serviceReserve(now: now)
     }
 
     private func recall(_ found: RunMarkerFile.Found, hasRunBefore: Bool) {
@@ -165,6 +166,7 @@ extension Journal {
         self.epoch = epoch
         runNumber = number
         counters = lanes.counters
+        acknowledged = Lane.allCases.map { _ in 0 }
         transactions.removeAll()
         pending.insert(contentsOf: facts.map { .row(Row($0, stamp: stamp)) }, at: 0)
         isQueueMarkDue = true

@@ -22,9 +22,20 @@ public final class Journal {
         /// The hardware's serial number. A file made by other hardware gets a new epoch; nil where
         /// there is no such number, and then nothing is compared.
         public var hardware: String?
-        /// Bytes of the rows. 64 MB is half a year of a site with 100 events an hour; chosen.
+        /// Bytes of the rows: beyond it the alarm lane only lets go of what is acknowledged.
+        public var alarmQuota: Int64 = 64 << 20
+        /// 64 MB is half a year of a site with 100 events an hour; chosen.
         public var eventQuota: Int64 = 64 << 20
         public var telemetryQuota: Int64 = 64 << 20
+        /// The file in which the uplink tells what is acknowledged; nil where there is no uplink.
+        public var cursorPath: String?
+        /// How long acknowledged events are kept all the same, so that they can be looked at here
+        /// and asked for again.
+        public var acknowledgedGrace = Milliseconds(24 * 3_600_000)
+        /// The space that is set aside for alarms on a full disk; 0: none. At least what the log
+        /// grows to before SQLite moves it into the file, a thousand pages: with less it could not
+        /// be emptied.
+        public var reserveBytes: Int64 = 4 << 20
         /// How long the check at start may take. What it has not reached then is found when it is
         /// used.
         public var checkLimit = Milliseconds(5_000)
@@ -67,6 +78,16 @@ public final class Journal {
     /// What is kept in memory while nothing can be stored; then events are counted and gone. The
     /// last quarter is for alarms. About 1 MB; chosen.
     public static let pendingCapacity = 2_048
+    /// Between two looks at the uplink's cursor.
+    public static let cursorPeriod = Milliseconds(5_000)
+    /// Between two reclaims of acknowledged events whose grace is over: each writes its pages anew,
+    /// so it is done seldom and at length; chosen. The second is for one lane in one commit.
+    public static let reclaimPeriod = Milliseconds(3_600_000)
+    static let reclaimStep: Int64 = 4 << 20
+    /// Between two attempts to make the reserve; chosen.
+    public static let reservePeriod = Milliseconds(60_000)
+    /// What a full disk takes from a lane at once: 64 pages; chosen.
+    static let reliefStep: Int64 = 256 << 10
     /// Numbers reserved at once.
     public static let blockSize: Int64 = 1_000
 
@@ -113,6 +134,13 @@ public final class Journal {
     /// Numbers of commits in doubt: to be declared, never to be used.
     var doubtful: [(lane: Lane, range: ClosedRange<Int64>)] = []
 
+    /// By lane: every number up to here is acknowledged, as far as the cursor was sound.
+    public internal(set) var acknowledged: [Int64] = [0, 0, 0]
+    var nextCursorReading = Instant.never
+    var nextReclaim = Instant.never
+    var nextReserve = Instant.never
+    var isReserveReleased = false
+
     var image: [String: StateEntry] = [:]
     var firstImageAt: Instant?
 
@@ -158,6 +186,14 @@ public final class Journal {
         if isUrgent, let databaseFailure { throw databaseFailure }
     }
 
+    /// Takes over one sample of the plant, for the telemetry lane.
+    ///
+    /// - Parameter sample: one JSON object.
+    public func take(sample: [UInt8], stamp: Stamp, now: Instant) {
+        latestStamp = stamp
+        enqueue(.row(Row(.sampleTaken(sample), stamp: stamp)), isUrgent: false, now: now)
+    }
+
     /// Does what is due: groups, the state image, and what could not be written before. To be
     /// called at least every `groupDelay`.
     ///
@@ -165,6 +201,8 @@ public final class Journal {
     public func service(now: Instant) throws(JournalError) {
         try serviceFiles()
         try commitIfDue(now: now)
+        try serviceCursor(now: now)
+        try serviceReserve(now: now)
     }
 
     /// Commits all that waits, due or not.

@@ -251,8 +251,10 @@ struct LaneCounter {
 public enum GapReason: UInt8, Sendable {
     /// Reserved, and never used because a run ended without a farewell or a commit was in doubt.
     case skipped = 0
-    /// Dropped by the lane's quota.
+    /// Dropped by the lane's quota or on a full disk, acknowledged or not.
     case dropped = 1
+    /// The cluster has what was there, and the space was reclaimed.
+    case acknowledged = 2
 }
 
 /// How a transaction stands. Stored: values never change.

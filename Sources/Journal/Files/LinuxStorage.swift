@@ -50,6 +50,19 @@ public struct LinuxStorage: StateStorage {
         guard fsync(file) == 0 else { throw systemError("fsync", path: path) }
     }
 
+    public func preallocate(_ path: String, bytes: Int64) throws(JournalError) {
+        let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o640)
+        guard file >= 0 else { throw systemError("open", path: path) }
+        defer { close(file) }
+        // It returns its errno instead of setting it.
+        let code = posix_fallocate(file, 0, off_t(bytes))
+        if code != 0 {
+            unlink(path)
+            throw JournalError(errno: code, operation: "posix_fallocate", path: path)
+        }
+        guard fsync(file) == 0 else { throw systemError("fsync", path: path) }
+    }
+
     public func rename(_ from: String, to new: String) throws(JournalError) {
         guard Glibc.rename(from, new) == 0 else { throw systemError("rename", path: from) }
     }

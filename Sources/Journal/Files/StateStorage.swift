@@ -13,6 +13,9 @@ public protocol StateStorage: Sendable {
     /// Makes the file if it is not there, overwrites it in place, cuts it to the new length, and
     /// syncs its content.
     func overwrite(_ path: String, with bytes: [UInt8]) throws(JournalError)
+    /// Makes a file of so many bytes for which the disk has set its blocks aside, durably; no file
+    /// if it throws.
+    func preallocate(_ path: String, bytes: Int64) throws(JournalError)
     func rename(_ from: String, to new: String) throws(JournalError)
     func remove(_ path: String) throws(JournalError)
     /// - Returns: false if it was there already.
