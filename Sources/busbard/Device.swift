@@ -17,6 +17,7 @@ final class Device {
     private let clock = RunClock()
     private let description: DeviceDescription
     private let stateDirectory: String
+    private let uplinkDirectory: String?
     private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
@@ -28,6 +29,7 @@ final class Device {
             try Site.load(directory: arguments.site, profile: arguments.profile)
         }
         stateDirectory = arguments.stateDirectory
+        uplinkDirectory = arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
             site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
@@ -69,9 +71,15 @@ final class Device {
             directory: stateDirectory, encoder: description.encoder,
             boot: Self.bootIdentifier())
         configuration.lock = lock
+        configuration.hardware = ThisDevice.hardware
+        configuration.alarmQuota = site.queues.alarm
+        configuration.eventQuota = site.queues.event
+        configuration.telemetryQuota = site.queues.telemetry
+        configuration.cursorPath = uplinkDirectory.map { "\($0)/\(UplinkCursor.fileName)" }
         let worker = JournalWorker.Start(
             configuration: configuration,
-            links: links, description: description, clock: clock)
+            links: links, description: description, clock: clock,
+            samplePeriod: site.telemetryPeriod)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }
