@@ -34,6 +34,11 @@ public struct JSONMembers: Sendable {
         bytes.append(contentsOf: "null".utf8)
     }
 
+    /// Adds the text, or null where there is none.
+    public mutating func addOptional(_ name: String, _ value: String?) {
+        if let value { add(name, value) } else { addNull(name) }
+    }
+
     public mutating func add(_ name: String, _ values: [String]) {
         begin(name)
         bytes.append(UInt8(ascii: "["))

@@ -39,6 +39,53 @@ public struct Acknowledgement: Hashable, Sendable {
     }
 }
 
+/// An acknowledgement with its seal, as it is published. Only `Transit`'s key tells whether the seal
+/// is right: reading one proves nothing.
+public struct SealedAcknowledgement: Hashable, Sendable {
+    public var acknowledgement: Acknowledgement
+    /// HMAC-SHA256 over `sealedText`: 32 bytes.
+    public var mac: [UInt8]
+
+    public init(_ acknowledgement: Acknowledgement, mac: [UInt8]) {
+        self.acknowledgement = acknowledgement
+        self.mac = mac
+    }
+
+    public func encoded() -> [UInt8] {
+        var members = JSONMembers()
+        members.add("v", 1)
+        members.add("device", acknowledgement.device)
+        members.add("epoch", acknowledgement.epoch.text)
+        members.add("lane", acknowledgement.lane.name)
+        members.add("upto", acknowledgement.upTo)
+        members.add("topic", acknowledgement.kafkaTopic)
+        members.add("partition", acknowledgement.partition)
+        members.add("offset", acknowledgement.offset)
+        members.add("bridge", acknowledgement.bridge)
+        members.add("development", acknowledgement.isDevelopment)
+        members.add("mac", mac.hexadecimal)
+        return members.object
+    }
+
+    /// - Throws: unless every member is there and in its range, and no other is.
+    public init(decoding bytes: [UInt8]) throws(MessageError) {
+        var reader = try MessageReader(bytes, what: "acknowledgement", sizeMax: 2 << 10)
+        try reader.version()
+        acknowledgement = Acknowledgement(
+            device: try reader.name("device"), epoch: try reader.identifier("epoch"),
+            lane: try reader.lane("lane"),
+            upTo: try reader.integer("upto", in: 0...BatchHeader.numberMax),
+            // 249 is the longest name that Kafka gives to a topic.
+            kafkaTopic: try reader.text("topic", in: 1...249),
+            // -1 where nothing went to Kafka, as when all was declared a gap.
+            partition: Int32(try reader.integer("partition", in: -1...Int64(Int32.max))),
+            offset: try reader.integer("offset", in: -1...Int64.max),
+            bridge: try reader.text("bridge"), isDevelopment: try reader.bool("development"))
+        mac = try reader.hexadecimal("mac", count: 32)
+        try reader.finish()
+    }
+}
+
 /// What an acknowledgement means on this uplink. Set in the site file; nothing lowers it by itself.
 public enum Guarantee: UInt8, Sendable, CaseIterable {
     /// Kafka has it, and a bridge says so with a MAC.

@@ -25,6 +25,16 @@ public enum Topics {
     public static func command(device: String) -> String { "busbar/v1/down/\(device)/command" }
     public static func status(device: String) -> String { "busbar/v1/status/\(device)" }
     public static func hello(shard: Shard) -> String { "busbar/v1/bridge/\(shard.name)" }
+
+    /// Whose batch a message on this topic must be; nil if it is no topic for batches.
+    public static func sender(of topic: String) -> (shard: Shard, device: String, lane: Lane)? {
+        let words = topic.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard words.count == 6, words[0...2] == ["busbar", "v1", "up"],
+            let number = Int(words[3]), let shard = Shard(number), shard.name == words[3],
+            words[4].isSiteName, let lane = Lane(name: words[5])
+        else { return nil }
+        return (shard, words[4], lane)
+    }
 }
 
 /// One of 64 fixed parts of all devices. A shard has one owning bridge; its number is in the topic.

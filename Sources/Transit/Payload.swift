@@ -1,0 +1,118 @@
+public import Wire
+import CZlib
+
+/// A batch as the payload of an MQTT message: plain, or in zlib's format where that is smaller. A
+/// reader tells by the first byte, '{' or 0x78.
+public enum Payload {
+    /// Level 1: on our events it takes off four fifths, as the higher ones nearly do, for a third
+    /// of their time (chosen; a Pi's processor is the scarcer thing).
+    private static let level: Int32 = 1
+
+    public static func pack(_ bytes: [UInt8]) -> [UInt8] {
+        var length = compressBound(uLong(bytes.count))
+        var packed = [UInt8](repeating: 0, count: Int(length))
+        let status = compress2(&packed, &length, bytes, uLong(bytes.count), level)
+        // Z_OK, or memory is short: then it goes as it is.
+        guard status == Z_OK, length < bytes.count else { return bytes }
+        packed.removeLast(packed.count - Int(length))
+        return packed
+    }
+
+    /// - Parameter sizeMax: of what comes out, in bytes. A kilobyte can ask for a megabyte.
+    /// - Throws: what is wrong with the bytes. Nothing is returned in part.
+    public static func unpack(
+        _ bytes: [UInt8], sizeMax: Int = BatchLimits.size
+    ) throws(PayloadError) -> [UInt8] {
+        guard let first = bytes.first else { throw .empty }
+        switch first {
+        case UInt8(ascii: "{"):
+            guard bytes.count <= sizeMax else { throw .tooLarge(sizeMax: sizeMax) }
+            return bytes
+        case 0x78: return try inflated(bytes, sizeMax: sizeMax)
+        default: throw .unknownForm(firstByte: first)
+        }
+    }
+
+    private static func inflated(
+        _ bytes: [UInt8], sizeMax: Int
+    ) throws(PayloadError) -> [UInt8] {
+        var stream = z_stream()
+        let opened = inflateInit_(
+            &stream, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        guard opened == Z_OK else { throw .noMemory }
+        defer { inflateEnd(&stream) }
+        // Eight times is what events come to; more room is made as it is needed, up to one byte
+        // more than is allowed, which tells that it is too much.
+        var output = [UInt8](repeating: 0, count: min(max(8 * bytes.count, 1_024), sizeMax + 1))
+        var input = bytes
+        var status = Z_OK
+        while status != Z_STREAM_END {
+            if Int(stream.total_out) == output.count {
+                guard output.count <= sizeMax else { throw .tooLarge(sizeMax: sizeMax) }
+                let more = min(output.count, sizeMax + 1 - output.count)
+                output.append(contentsOf: repeatElement(0, count: more))
+            }
+            status = step(&stream, &input, &output)
+            switch status {
+            case Z_OK, Z_STREAM_END: break
+            // All input is taken and more is wanted: the loop above made room for output.
+            case Z_BUF_ERROR: throw .truncated(count: bytes.count)
+            case Z_NEED_DICT: throw .damaged(reason: "it wants a dictionary")
+            case Z_MEM_ERROR: throw .noMemory
+            default:
+                throw .damaged(reason: stream.msg.map { String(cString: $0) } ?? "no reason given")
+            }
+        }
+        let rest = bytes.count - Int(stream.total_in)
+        guard rest == 0 else { throw .trailing(count: rest) }
+        guard Int(stream.total_out) <= sizeMax else { throw .tooLarge(sizeMax: sizeMax) }
+        output.removeLast(output.count - Int(stream.total_out))
+        return output
+    }
+
+    /// Takes what it can from `input` and puts what it can into `output`, each from where it stands.
+    private static func step(
+        _ stream: inout z_stream, _ input: inout [UInt8], _ output: inout [UInt8]
+    ) -> Int32 {
+        input.withUnsafeMutableBufferPointer { source in
+            output.withUnsafeMutableBufferPointer { target in
+                let taken = Int(stream.total_in)
+                let made = Int(stream.total_out)
+                stream.next_in = source.baseAddress! + taken
+                stream.avail_in = uInt(source.count - taken)
+                stream.next_out = target.baseAddress! + made
+                stream.avail_out = uInt(target.count - made)
+                return inflate(&stream, Z_NO_FLUSH)
+            }
+        }
+    }
+}
+
+/// Why a payload is no batch.
+public enum PayloadError: Error, Hashable, Sendable, CustomStringConvertible {
+    case empty
+    case unknownForm(firstByte: UInt8)
+    case tooLarge(sizeMax: Int)
+    case truncated(count: Int)
+    case trailing(count: Int)
+    case damaged(reason: String)
+    case noMemory
+
+    public var description: String {
+        switch self {
+        case .empty: "payload: it is empty"
+        case .unknownForm(let byte):
+            "payload: it begins with byte 0x\([byte].hexadecimal); a batch begins with '{' "
+                + "or with zlib's 0x78"
+        case .tooLarge(let sizeMax):
+            "payload: it unpacks to more than the \(sizeMax) bytes that are read"
+        case .truncated(let count):
+            "payload: its compressed stream does not end within its \(count) bytes; "
+                + "it was cut short"
+        case .trailing(let count):
+            "payload: \(count) bytes follow the end of its compressed stream"
+        case .damaged(let reason): "payload: its compressed stream is damaged: \(reason)"
+        case .noMemory: "payload: there is no memory to unpack it"
+        }
+    }
+}
