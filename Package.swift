@@ -120,7 +120,7 @@ let package = Package(
             name: "busbar",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
-                "LocalAPI", "Wire", "JSON", argumentParser,
+                "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
             ],
             swiftSettings: checked),
 

@@ -22,7 +22,7 @@ extension Journal {
         do {
             if store == nil { try openStore(now: now) }
             try commitAll(extra: extra)
-        } catch  where error.isFull && isAlarmWaiting {
+        } catch where error.isFull && isAlarmWaiting {
             do {
                 try relieve(error, now: now, extra: extra)
             } catch { throw failed(error, now: now) }
@@ -83,6 +83,7 @@ extension Journal {
             if error.isInDoubt { burn(upTo: batch.counters) }
             throw error.error
         }
+        commitCount += 1
         counters = batch.counters
         transactions = batch.transactions
         pending.removeAll(keepingCapacity: true)
@@ -119,6 +120,7 @@ extension Journal {
                 }
             }
         } catch { throw error.error }
+        commitCount += 1
         counters = raised
         isQueueMarkDue = true
         // A mark that lags behind weakens the check for old copies and breaks nothing: a failure

@@ -197,7 +197,7 @@ extension Batch {
         guard let front = try store.front(of: lane, upTo: .max, bytes: surplus) else { return }
         try store.delete(lane, upTo: front.last)
         // Drops are always at the front, so that the front needs one gap only, however often.
-        let first = try store.firstDropped(in: lane) ?? front.first
+        let first = min(try store.firstDropped(in: lane) ?? front.first, front.first)
         try store.replaceGaps(of: lane, with: .dropped, first...front.last)
         counters[index].bytes -= front.bytes
         try store.set(counters[index], of: lane, isFarewell: false)

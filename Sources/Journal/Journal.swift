@@ -112,6 +112,9 @@ public final class Journal {
     /// What waits for its commit.
     public var pendingCount: Int { pending.count }
 
+    /// Commits since the start: each waited for one sync of the disk.
+    public internal(set) var commitCount: Int64 = 0
+
     let configuration: Configuration
     let directory: StateDirectory
     let lockoutFile: LockoutFile

@@ -34,7 +34,9 @@ final class Device {
         description = DeviceDescription(
             site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
             startedAt: clock.now(), plan: site.plan,
-            encoder: EventEncoder(stepNames: site.stepNames), alarmTexts: site.alarmTexts)
+            encoder: EventEncoder(
+                stepNames: site.stepNames, sqliteVersion: Journal.sqliteVersion),
+            alarmTexts: site.alarmTexts)
     }
 
     /// Two daemons on one state directory would both drive relays and overwrite each other's
@@ -54,7 +56,8 @@ final class Device {
     /// The local API's server, bound and not yet serving.
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
-        let device = LocalDevice(description, links, reader, clock)
+        let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
+        let device = LocalDevice(description, links, queues, clock)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
         policy.allow(user: geteuid(), .admin)
@@ -64,6 +67,8 @@ final class Device {
                 backend: device)
         }
     }
+
+    private var cursorPath: String? { uplinkDirectory.map { "\($0)/\(UplinkCursor.fileName)" } }
 
     /// Opens the journal, learns from it what was, and starts the loop.
     func start() throws(StartError) {
@@ -75,11 +80,11 @@ final class Device {
         configuration.alarmQuota = site.queues.alarm
         configuration.eventQuota = site.queues.event
         configuration.telemetryQuota = site.queues.telemetry
-        configuration.cursorPath = uplinkDirectory.map { "\($0)/\(UplinkCursor.fileName)" }
+        configuration.cursorPath = cursorPath
         let worker = JournalWorker.Start(
             configuration: configuration,
             links: links, description: description, clock: clock,
-            samplePeriod: site.telemetryPeriod)
+            deviceName: site.device, samplePeriod: site.telemetryPeriod)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }

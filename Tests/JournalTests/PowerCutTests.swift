@@ -86,6 +86,41 @@ struct PowerCutTests {
         #expect(lost.contains { $0.contains("lockout") })
     }
 
+    @Test("at every call of a reclaim, and of a new epoch: only what is acknowledged goes")
+    func reclaiming() throws {
+        var wasReclaimed = false
+        for number in 1...400 {
+            let disk = CrashDisk(seed: UInt64(number))
+            var run = ScriptedRun(disk: disk, seed: 2)
+            let journal = run.open {
+                $0.cursorPath = ReclaimTests.cursorPath
+                $0.acknowledgedGrace = Milliseconds(0)
+            }
+            for tick in UInt64(1)...40 {
+                try journal.append([alarm(.flowLost, .error, tick: tick)], now: Instant(0))
+            }
+            var cursor = UplinkCursor()
+            cursor[.alarm] = UplinkCursor.Place(epoch: journal.epoch, upTo: 25, digest: nil)
+            if number % 2 == 0 { cursor.rolledBack = journal.epoch }
+            try disk.overwrite(ReclaimTests.cursorPath, with: Array(cursor.text.utf8))
+            run.look()
+            disk.arm(.power, at: number)
+            _ = error { try journal.service(now: Instant(5_000)) }
+            _ = error { try journal.append([alarm(.gasLeak)], now: Instant(5_000)) }
+            let isOver = !disk.isDead
+            run.look()
+            disk.losePower(seed: UInt64(number))
+            run.recover()
+            #expect(run.violations.isEmpty, "cut at call \(number): \(run.violations.prefix(3))")
+            let rows = try run.reader.events(lane: .alarm, limit: .max).map(\.tick.rawValue)
+            #expect(Set(26...40).isSubset(of: rows), "cut at call \(number)")
+            if !rows.contains(25) { wasReclaimed = true }
+            if isOver { break }
+            #expect(number < 400, "it never came to its end")
+        }
+        #expect(wasReclaimed)
+    }
+
     @Test("one seed has one history")
     func sameSeedSameHistory() throws {
         func history() throws -> [EventRecord] {

@@ -86,6 +86,7 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
             events: rows.map(\.event), last: rows.last?.place ?? query.after ?? EventPlace())
     }
 
+    func queues() throws(RPCError) -> JSONValue { ["lanes": .array([])] }
     func transactions(limit: Int) throws(RPCError) -> [JSONValue] { [] }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {

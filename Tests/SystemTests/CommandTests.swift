@@ -72,7 +72,8 @@ struct CommandTests {
         let verbs = [
             [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
             ["alarms", "history"], ["alarms", "shelve"], ["alarms", "unshelve"], ["events"],
-            ["events", "list"], ["events", "tail"], ["transactions"], ["heating"],
+            ["events", "list"], ["events", "tail"], ["transactions"], ["queue"],
+            ["queue", "status"], ["queue", "export"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
             ["heating", "target"], ["simulate"], ["scenario", "check"], ["sim"],
             ["sim", "press-reset"], ["can", "decode"],

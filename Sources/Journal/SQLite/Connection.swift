@@ -113,3 +113,10 @@ struct Connection: ~Copyable {
         }
     }
 }
+
+extension Journal {
+    /// SQLite's version and the check-in that it was built from.
+    public static var sqliteVersion: String {
+        "\(String(cString: sqlite3_libversion())) \(String(cString: sqlite3_sourceid()))"
+    }
+}
