@@ -22,6 +22,10 @@ extension Journal {
         do {
             if store == nil { try openStore(now: now) }
             try commitAll(extra: extra)
+        } catch where error.isFull && isAlarmWaiting {
+            do {
+                try relieve(error, now: now, extra: extra)
+            } catch { throw failed(error, now: now) }
         } catch {
             guard error.isDamage, now >= nextQuarantine else { throw failed(error, now: now) }
             // The file was sound when it was opened: a card that fails while we run.
@@ -37,6 +41,11 @@ extension Journal {
         nextAttempt = .never
     }
 
+    /// Whether something waits that a full disk must not keep out.
+    private var isAlarmWaiting: Bool {
+        isLockoutRowDue || pending.contains { $0.lane(by: configuration.lanes) == .alarm }
+    }
+
     private func failed(_ error: JournalError, now: Instant) -> JournalError {
         databaseFailure = error
         nextAttempt = now + Self.retryDelay
@@ -45,16 +54,18 @@ extension Journal {
         return error
     }
 
-    private func commitAll(extra: Extra?) throws(JournalError) {
+    func commitAll(extra: Extra?, relief: Relief = .none) throws(JournalError) {
         guard let store else { preconditionFailure("opened by attempt") }
         try reserve(in: store)
         var batch = Batch(
             store: store, run: runNumber, lanes: configuration.lanes, counters: counters,
+            acknowledged: acknowledged,
             transactions: transactions)
         let stamp = latestStamp
         do {
             try store.transact { (store) throws(JournalError) in
                 try self.declareDoubtful(in: store)
+                try batch.give(relief, stamp: stamp)
                 if !unreported.isEmpty { try batch.add(.queueLost(unreported), stamp: stamp) }
                 for waiting in pending {
                     switch waiting {
@@ -64,6 +75,7 @@ extension Journal {
                 }
                 for (key, entry) in image { try store.set(state: key, to: entry) }
                 if isLockoutRowDue, let lockout { try store.set(lockout: lockout.bytes) }
+                try batch.hold(.alarm, to: configuration.alarmQuota, stamp: stamp)
                 try batch.hold(.event, to: configuration.eventQuota, stamp: stamp)
                 try batch.hold(.telemetry, to: configuration.telemetryQuota, stamp: stamp)
                 try extra?(store, &batch)
@@ -72,6 +84,7 @@ extension Journal {
             if error.isInDoubt { burn(upTo: batch.counters) }
             throw error.error
         }
+        commitCount += 1
         counters = batch.counters
         transactions = batch.transactions
         pending.removeAll(keepingCapacity: true)
@@ -87,9 +100,9 @@ extension Journal {
     /// Makes sure that every lane has numbers for all that waits: a commit of its own raises the
     /// block, and the mark outside of the database follows, before any number of it is used.
     private func reserve(in store: Store) throws(JournalError) {
-        // Alarm: queue.lost and two queue.dropped. And one for what `extra` may add, wherever the
-        // routes send it.
-        var needed: [Int64] = [4, 1, 1]
+        // Alarm: queue.lost, and two queue.dropped each for the quotas and for a full disk. And one
+        // for what `extra` may add, wherever the routes send it.
+        var needed: [Int64] = [6, 1, 1]
         for waiting in pending {
             needed[Int(waiting.lane(by: configuration.lanes).rawValue)] += 1
         }
@@ -110,6 +123,7 @@ extension Journal {
                 }
             }
         } catch { throw error.error }
+        commitCount += 1
         counters = raised
         isQueueMarkDue = true
         // A mark that lags behind weakens the check for old copies and breaks nothing: a failure

@@ -28,9 +28,8 @@ extension JournalReader {
     public func alarmPerformance(
         over span: Milliseconds, at present: PresentMoment
     ) throws(JournalError) -> AlarmPerformance {
+        // Both passes see the same rows: they are in one transaction.
         let connection = try openForReading()
-        // Both passes must see the same rows.
-        try connection.execute("BEGIN")
         let start = try SpanStart.find(connection, span: span, present: present)
         var performance = try measure(connection, from: start, present: present)
         performance.unplacedRuns = start.unplacedRuns

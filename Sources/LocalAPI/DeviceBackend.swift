@@ -42,6 +42,8 @@ public protocol DeviceBackend: AnyObject {
     func alarmPerformance(over span: Milliseconds) throws(RPCError) -> JSONValue
     /// Heating cycles, newest first.
     func transactions(limit: Int) throws(RPCError) -> [JSONValue]
+    /// Where the queues to the cluster stand.
+    func queues() throws(RPCError) -> JSONValue
     /// The ten seconds before the latest lockout, as `preTripDocument` wrote them; null if there
     /// was none. Kept on disk, so that a restart does not take the story away.
     func preTrip() throws(RPCError) -> JSONValue

@@ -36,6 +36,8 @@ public struct Site: Sendable {
     public let roles: Roles
     public let routes: RouteTable
     public let queues: QueueQuotas
+    /// Between two samples of the plant in the telemetry lane; 0: none are taken.
+    public let telemetryPeriod: Milliseconds
     /// Advice that this site words in its own way; for all others the alarm table's holds.
     public let alarmTexts: [AlarmCode: String]
 

@@ -6,8 +6,15 @@ import Units
 public struct EventEncoder: Sendable {
     public let stepNames: [String]
     public let relayNames: [String]
+    /// What the journal is kept with: told at each start, because some versions of SQLite have
+    /// faults that a later reader of the record will want to know of. Nil leaves it out.
+    public let sqliteVersion: String?
 
-    public init(stepNames: [String], relayNames: [String] = standardRelayNames) {
+    public init(
+        stepNames: [String], relayNames: [String] = standardRelayNames,
+        sqliteVersion: String? = nil
+    ) {
+        self.sqliteVersion = sqliteVersion
         self.stepNames = stepNames
         self.relayNames = relayNames
     }
@@ -109,6 +116,7 @@ public struct EventEncoder: Sendable {
             members.add("reason", reason.name)
         case .deviceStarted(let isClean):
             members.add("clean", isClean)
+            if let sqliteVersion { members.add("sqlite", sqliteVersion) }
         case .ticksMissed(let gap, let missed):
             members.add("gap_ms", gap.rawValue)
             members.add("missed", missed)

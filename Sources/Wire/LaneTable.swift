@@ -65,7 +65,8 @@ public struct LaneTable: Hashable, Sendable {
     public static let standard = LaneTable([
         row("alarm.*", .alarm), row("disaster.*", .alarm), row("power.*", .alarm),
         row("cut.*", .alarm), row("interlock.*", .alarm), row("reset.*", .alarm),
-        row("command.*", .alarm), row("sample.*", .telemetry), row("*", .event),
+        row("command.*", .alarm), row("reserve.released", .alarm), row("sample.*", .telemetry),
+        row("*", .event),
     ])
 
     private static func row(_ text: String, _ lane: Lane) -> Row {

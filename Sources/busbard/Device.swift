@@ -17,6 +17,7 @@ final class Device {
     private let clock = RunClock()
     private let description: DeviceDescription
     private let stateDirectory: String
+    private let uplinkDirectory: String?
     private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
@@ -28,11 +29,14 @@ final class Device {
             try Site.load(directory: arguments.site, profile: arguments.profile)
         }
         stateDirectory = arguments.stateDirectory
+        uplinkDirectory = arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
             site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
             startedAt: clock.now(), plan: site.plan,
-            encoder: EventEncoder(stepNames: site.stepNames), alarmTexts: site.alarmTexts)
+            encoder: EventEncoder(
+                stepNames: site.stepNames, sqliteVersion: Journal.sqliteVersion),
+            alarmTexts: site.alarmTexts)
     }
 
     /// Two daemons on one state directory would both drive relays and overwrite each other's
@@ -52,7 +56,8 @@ final class Device {
     /// The local API's server, bound and not yet serving.
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
-        let device = LocalDevice(description, links, reader, clock)
+        let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
+        let device = LocalDevice(description, links, queues, clock)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
         policy.allow(user: geteuid(), .admin)
@@ -63,6 +68,8 @@ final class Device {
         }
     }
 
+    private var cursorPath: String? { uplinkDirectory.map { "\($0)/\(UplinkCursor.fileName)" } }
+
     /// Opens the journal, learns from it what was, and starts the loop.
     func start() throws(StartError) {
         var configuration = Journal.Configuration(
@@ -70,9 +77,15 @@ final class Device {
             boot: Self.bootIdentifier())
         configuration.lock = lock
         configuration.lanes = site.routes.lanes
+        configuration.hardware = ThisDevice.hardware
+        configuration.alarmQuota = site.queues.alarm
+        configuration.eventQuota = site.queues.event
+        configuration.telemetryQuota = site.queues.telemetry
+        configuration.cursorPath = cursorPath
         let worker = JournalWorker.Start(
             configuration: configuration,
-            links: links, description: description, clock: clock)
+            links: links, description: description, clock: clock,
+            deviceName: site.device, samplePeriod: site.telemetryPeriod)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }

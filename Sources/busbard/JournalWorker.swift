@@ -1,5 +1,6 @@
 import Control
 import Events
+import JSON
 import Journal
 import LocalAPI
 import RelayBoard
@@ -29,6 +30,9 @@ final class JournalWorker {
         let links: Links
         let description: DeviceDescription
         let clock: RunClock
+        let deviceName: String
+        /// Zero: none are taken.
+        let samplePeriod: Milliseconds
 
         func run() {
             let worker = JournalWorker(self)
@@ -45,6 +49,9 @@ final class JournalWorker {
     private var cycle = HeatingCycle()
     private var image: Snapshot?
     private var imageDueAt = Instant(0)
+    private let samplePeriod: Milliseconds
+    private var sampleDueAt = Instant(0)
+    private var wear: WearLog
     private var wallOrigin: Int64?
     private var lastTick = Tick(0)
     private var reported: String?
@@ -52,9 +59,19 @@ final class JournalWorker {
     private init(_ start: Start) {
         links = start.links
         description = start.description
+        samplePeriod = start.samplePeriod
         clock = start.clock
         let wall = Self.wallTime(&clock)
         journal = Journal(start.configuration, now: clock.now(), wall: wall)
+        // A journal that cannot be read has no figures either; they begin anew.
+        let reader = JournalReader(directory: start.configuration.directory)
+        wear = WearLog(stored: (try? reader.state())?[WearLog.key])
+        let identity: JSONValue = [
+            "site": .string(description.site), "device": .string(start.deviceName),
+        ]
+        journal.setState(
+            "identity", json: identity.serializedBytes(), stamp: stamp(clock.now(), wall),
+            now: clock.now())
     }
 
     /// Works until the control thread has ended and its rings are empty.
@@ -168,8 +185,10 @@ final class JournalWorker {
     private func takeImage(_ now: Instant) {
         if let snapshot = links.post.images.take() {
             image = snapshot
+            takeSample(snapshot, now)
             if imageDueAt <= now {
                 imageDueAt = now + Self.imagePeriod
+                noteWear(now)
                 let document = stateDocument(description, snapshot, ShellReport())
                 journal.setState(
                     "device", json: document.serializedBytes(),
@@ -183,6 +202,24 @@ final class JournalWorker {
         }
     }
     private var imageAskedAt: Int64 = -1
+
+    private func noteWear(_ now: Instant) {
+        guard let bytes = WearLog.writtenBytes() else { return }
+        let wall = Self.wallTime(&clock)
+        wear.note(
+            bytes: bytes, commits: journal.commitCount, unixMilliseconds: wall.unixMilliseconds)
+        journal.setState(
+            WearLog.key, json: wear.document.serializedBytes(), stamp: stamp(now, wall), now: now)
+    }
+
+    /// A sample of the plant, each period and with the next image after it.
+    private func takeSample(_ snapshot: Snapshot, _ now: Instant) {
+        guard samplePeriod.rawValue > 0, sampleDueAt <= now else { return }
+        sampleDueAt = now + samplePeriod
+        let document = sampleDocument(description, snapshot)
+        journal.take(
+            sample: document.serializedBytes(), stamp: stamp(now, Self.wallTime(&clock)), now: now)
+    }
 
     static func wallTime(_ clock: inout RunClock) -> Wire.WallTime {
         let wall = clock.wall()

@@ -15,6 +15,7 @@ final class LocalDevice: DeviceBackend {
     let links: Links
     let reader: JournalReader
     let clock: RunClock
+    private let queueReport: QueueReport
     /// The version of the record at which each follower found nothing more.
     private var quietAt: (place: EventPlace, version: UInt64)?
     /// Wall times of lockout entries, looked up once each; and those that the record did not have,
@@ -24,11 +25,13 @@ final class LocalDevice: DeviceBackend {
     private var missed: [LockoutRecord.Entry: UInt64] = [:]
 
     init(
-        _ description: DeviceDescription, _ links: Links, _ reader: JournalReader, _ clock: RunClock
+        _ description: DeviceDescription, _ links: Links, _ queueReport: QueueReport,
+        _ clock: RunClock
     ) {
         self.description = description
         self.links = links
-        self.reader = reader
+        self.queueReport = queueReport
+        reader = queueReport.reader
         self.clock = clock
     }
 
@@ -220,6 +223,15 @@ final class LocalDevice: DeviceBackend {
                     "counters": json(Array(row.counters.utf8)),
                 ]
             }
+        } catch {
+            throw RPCError(.journal, "the journal cannot be read: \(error)")
+        }
+    }
+
+    func queues() throws(RPCError) -> JSONValue {
+        do throws(JournalError) {
+            var clock = clock
+            return try queueReport.document(now: JournalWorker.wallTime(&clock))
         } catch {
             throw RPCError(.journal, "the journal cannot be read: \(error)")
         }

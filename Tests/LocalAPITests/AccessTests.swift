@@ -26,6 +26,7 @@ struct AccessTests {
         (.eventsList, "viewer technician admin"),
         (.eventsTail, "viewer technician admin"),
         (.transactionsList, "viewer technician admin"),
+        (.queueStatus, "viewer technician admin"),
         (.reset, "technician admin"),
         (.simulationApply, "technician admin"),
     ]

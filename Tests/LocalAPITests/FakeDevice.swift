@@ -96,6 +96,7 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
         ["asked_ms": JSONValue(span.rawValue)]
     }
 
+    func queues() throws(RPCError) -> JSONValue { ["lanes": .array([])] }
     func transactions(limit: Int) throws(RPCError) -> [JSONValue] { [] }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {

@@ -72,8 +72,8 @@ struct CommandTests {
         let verbs = [
             [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
             ["alarms", "history"], ["alarms", "kpi"], ["alarms", "shelve"], ["alarms", "unshelve"],
-            ["events"],
-            ["events", "list"], ["events", "tail"], ["transactions"], ["heating"],
+            ["events"], ["events", "list"], ["events", "tail"], ["transactions"], ["queue"],
+            ["queue", "status"], ["queue", "export"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
             ["heating", "target"], ["simulate"], ["scenario", "check"], ["site", "check"], ["sim"],
             ["sim", "press-reset"], ["sim", "restore-node"], ["can", "decode"],

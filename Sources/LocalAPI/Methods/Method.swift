@@ -18,6 +18,7 @@ public enum Method: String, Sendable, CaseIterable {
     case eventsList = "events.list"
     case eventsTail = "events.tail"
     case transactionsList = "transactions.list"
+    case queueStatus = "queue.status"
     case reset
     case simulationApply = "sim.apply"
 
@@ -26,7 +27,7 @@ public enum Method: String, Sendable, CaseIterable {
         switch self {
         case .version, .status, .watch, .why: .viewer
         case .alarmsList, .alarmsHistory, .alarmsPerformance, .heatingStatus: .viewer
-        case .eventsList, .eventsTail, .transactionsList: .viewer
+        case .eventsList, .eventsTail, .transactionsList, .queueStatus: .viewer
         case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve: .technician
         case .heatingStart, .heatingStop, .heatingSetTarget: .technician
         // The attempt is always refused and recorded (E701). A viewer may not even cause that.
@@ -58,7 +59,8 @@ public enum Method: String, Sendable, CaseIterable {
             .heatingSetTarget, .reset:
             .command
         case .watch, .eventsTail: .stream
-        case .alarmsHistory, .alarmsPerformance, .eventsList, .transactionsList: .record
+        case .alarmsHistory, .alarmsPerformance, .eventsList, .transactionsList, .queueStatus:
+            .record
         }
     }
 }

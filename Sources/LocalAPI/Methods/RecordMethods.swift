@@ -31,6 +31,9 @@ enum RecordMethods {
             let parameters = try Parameters(request, of: method, known: ["limit"])
             let rows = try backend.transactions(limit: try limit(parameters))
             return ["transactions": .array(rows)]
+        case .queueStatus:
+            _ = try Parameters(request, of: method, known: [])
+            return try backend.queues()
         default:
             preconditionFailure("\(method.rawValue) does not read the journal")
         }

@@ -1,0 +1,157 @@
+import ArgumentParser
+import Events
+import JSON
+import Journal
+import LocalAPI
+import Wire
+
+struct QueueCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queue", abstract: "Show what waits for the cluster, or export it.",
+        subcommands: [Status.self, Export.self], defaultSubcommand: Status.self)
+
+    struct Status: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show how full each queue is, and how far the cluster has it.")
+        @OptionGroup var daemon: DaemonOptions
+
+        func run() throws {
+            let answer = try daemon.call(.queueStatus)
+            daemon.show(answer) { QueuePicture(style: $0).lines(answer) }
+        }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write stored events to a file, for a bridge to ingest.",
+            discussion: """
+                One CloudEvent in JSON a line, with the identity that it has in the cluster, so \
+                that what is there already is not counted twice. The file is written whole or not \
+                at all, and the daemon may go on meanwhile.
+                """)
+        @Argument(help: "The file to write; it must not exist.", completion: .file())
+        var file: String
+        @Option(help: "Only this lane: alarm, event or telemetry.")
+        var lane: LaneName?
+        @Option(help: ArgumentHelp("Only the last 30s, 10m, 2h or 7d.", valueName: "time"))
+        var since: TimeSpan?
+        @Option(
+            help: ArgumentHelp("Where the daemon keeps its journal.", valueName: "dir"),
+            completion: .directory)
+        var stateDir = "/var/lib/busbar"
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        func run() throws {
+            let start = since.map { Clocks.unixMilliseconds() - $0.milliseconds } ?? .min
+            let count: Int
+            do throws(JournalError) {
+                count = try write(since: start)
+            } catch {
+                throw Failure(.failed, "nothing was exported: \(error)")
+            }
+            if json {
+                let answer: JSONValue = ["file": .string(file), "events": JSONValue(count)]
+                Output.text(answer.serialized(pretty: true))
+            } else {
+                Output.lines(["\(count) events are in \(file)."])
+            }
+        }
+
+        /// - Returns: how many events are in the file.
+        private func write(since: Int64) throws(JournalError) -> Int {
+            let reader = JournalReader(directory: stateDir)
+            let (site, device) = try names(reader)
+            let output = try ExportFile(file)
+            var count = 0
+            try reader.export(
+                lanes: lane.map { [$0.lane] } ?? Lane.allCases, sinceUnixMilliseconds: since
+            ) { (record) throws(JournalError) in
+                count += 1
+                try output.add(CloudEvent(record, site: site, device: device).structuredJSON)
+            }
+            try output.finish()
+            return count
+        }
+
+        /// Who the events are of, as the daemon noted it beside them.
+        private func names(_ reader: JournalReader) throws(JournalError) -> (String, String) {
+            let stored = try reader.state()["identity"] ?? ""
+            let names: JSONValue
+            do throws(JSONError) {
+                names = try JSONValue.parse(Array(stored.utf8))
+            } catch {
+                names = .null
+            }
+            guard let site = names["site"]?.string, let device = names["device"]?.string else {
+                throw JournalError(
+                    origin: .system, code: 2, extendedCode: 2,
+                    message: "the journal does not say of which site and device it is; start "
+                        + "busbard on it once",
+                    operation: "read identity", path: stateDir)
+            }
+            return (site, device)
+        }
+    }
+}
+
+struct LaneName: ExpressibleByArgument {
+    let lane: Lane
+
+    init?(argument: String) {
+        guard let found = Lane.allCases.first(where: { $0.name == argument }) else { return nil }
+        lane = found
+    }
+
+    static var allValueStrings: [String] { Lane.allCases.map(\.name) }
+}
+
+/// The queues as a table, and what follows from them in sentences.
+struct QueuePicture {
+    let style: Style
+
+    func lines(_ answer: JSONValue) -> [String] {
+        var table = Table(
+            [
+                "LANE", "EVENTS", "SIZE", "OF", "OLDEST", "ACKNOWLEDGED", "WAITING", "PER HOUR",
+                "DROPPED",
+            ], rightAligned: [1, 2, 3, 4, 5, 6, 7, 8], style: style)
+        var sentences: [String] = []
+        for row in answer["lanes"]?.array ?? [] {
+            let lane = text(row["lane"])
+            table.add(texts: [
+                lane, String(int(row["events"])), Self.size(int(row["bytes"])),
+                Self.size(int(row["quota_bytes"])),
+                row["oldest_ms"]?.int.map { QuantityText.duration($0) } ?? "–",
+                row["acknowledged"]?.int.map { String($0) } ?? "–",
+                String(int(row["unacknowledged"])), String(int(row["events_per_hour"])),
+                String(int(row["dropped"])),
+            ])
+            if let days = row["full_in_days"]?.int {
+                sentences.append("\(lane): full in \(days) days at this hour's rate.")
+            }
+        }
+        switch text(answer["uplink"]) {
+        case "none": sentences.append("No uplink: events stay here until their lane is full.")
+        case "silent": sentences.append("The uplink has not told of any acknowledgement yet.")
+        default: break
+        }
+        if let day = answer["wear"]?["days"]?.array?.last {
+            let size = Self.size(int(day["bytes"]))
+            sentences.append(
+                "Written today: \(size) in \(int(day["commits"])) commits (UTC day).")
+        }
+        return table.lines(indent: 0) + [""] + sentences
+    }
+
+    /// Bytes with at most one decimal: "0 B", "1.5 MB".
+    static func size(_ bytes: Int64) -> String {
+        for (unit, name) in [(Int64(1) << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")]
+        where bytes >= unit {
+            let tenths = bytes * 10 / unit
+            let decimal = tenths % 10 == 0 ? "" : ".\(tenths % 10)"
+            return "\(tenths / 10)\(decimal) \(name)"
+        }
+        return "\(bytes) B"
+    }
+}

@@ -1,0 +1,70 @@
+import CrashDisk
+import Foundation
+import Journal
+import Testing
+import Units
+import Wire
+
+@Suite("Export")
+struct ExportTests {
+    @Test("an export is of one moment, whatever is written and dropped meanwhile")
+    func oneMoment() throws {
+        let run = ScriptedRun(disk: CrashDisk(), seed: 1)
+        let journal = run.open { $0.eventQuota = 20_000 }
+        try journal.append((0..<96).map { heating($0) }, now: Instant(0))
+        try journal.append([alarm(.flowLost)], now: Instant(0))
+        let before = try run.reader.events(lane: .event, limit: .max)
+        var exported: [EventRecord] = []
+        try run.reader.export(lanes: Lane.allCases) { (record) throws(JournalError) in
+            exported.append(record)
+            try journal.append((0..<32).map { heating($0 + 500) }, now: Instant(0))
+        }
+        #expect(exported.filter { $0.lane == .event } == before)
+        #expect(exported.filter { $0.lane == .alarm }.count == 1)
+        let now = try run.reader.events(lane: .event, limit: .max)
+        #expect(now.first!.seq > before.last!.seq, "the rows that were exported are dropped by now")
+    }
+
+    @Test("a lane and a time leave out the rest")
+    func selection() throws {
+        let run = ScriptedRun(disk: CrashDisk(), seed: 1)
+        let journal = run.open()
+        try journal.append([heating(1), alarm(.flowLost)], now: Instant(0))
+        var count = 0
+        try run.reader.export(lanes: [.alarm]) { (_) throws(JournalError) in count += 1 }
+        #expect(count == 1)
+        let later = Device.wall.unixMilliseconds + 1
+        try run.reader.export(lanes: Lane.allCases, sinceUnixMilliseconds: later) {
+            (_) throws(JournalError) in count += 1
+        }
+        #expect(count == 1)
+    }
+
+    @Test("the file is there whole or not at all, and none is replaced")
+    func wholeOrNotAtAll() throws {
+        let device = Device()
+        try FileManager.default.createDirectory(
+            atPath: device.path, withIntermediateDirectories: true)
+        let path = device.path + "/out.jsonl"
+        func names() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: device.path).sorted()
+        }
+        do {
+            let left = try ExportFile(path)
+            try left.add([UInt8](repeating: 0x61, count: 100_000))
+            #expect(try names() == ["out.jsonl.part"])
+            withExtendedLifetime(left) {}
+        }
+        #expect(try names() == [], "an export that was given up leaves nothing")
+        let done = try ExportFile(path)
+        try done.add(Array("a".utf8))
+        try done.add(Array("b".utf8))
+        try done.finish()
+        #expect(try names() == ["out.jsonl"])
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "a\nb\n")
+        let refused = error { _ = try ExportFile(path) }
+        #expect(refused?.description.contains("out.jsonl: open: File exists") == true)
+        let nowhere = error { _ = try ExportFile(device.path + "/none/out") }
+        #expect(nowhere?.description.contains("No such file or directory") == true)
+    }
+}

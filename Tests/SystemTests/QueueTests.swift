@@ -1,0 +1,71 @@
+import Foundation
+import JSON
+import Testing
+
+/// `busbar queue` against a running daemon: what the table says, and what an export holds.
+@Suite("Queues at the command line", .serialized)
+struct QueueTests {
+    private func json(_ result: Programs.Result) throws -> JSONValue {
+        try #require(result.code == 0, "\(result.error)")
+        return try JSONValue.parse(Array(result.output.utf8))
+    }
+
+    @Test("the queues are shown with quota, rate and wear; an export has each event once")
+    func queues() throws {
+        let daemon = try Daemon()
+        try daemon.waitUntil("a sample and the wear are stored", within: 20) {
+            let answer = try json(try daemon.busbar("queue", "--json"))
+            return answer["lanes"]?.array?[2]["events"]?.int == 1
+                && answer["wear"]?["days"]?.array?.isEmpty == false
+        }
+        let answer = try json(try daemon.busbar("queue", "status", "--json"))
+        let lanes = try #require(answer["lanes"]?.array)
+        #expect(lanes.map { $0["lane"]?.string } == ["alarm", "event", "telemetry"])
+        #expect(lanes.map { $0["quota_bytes"]?.int } == [67_108_864, 134_217_728, 268_435_456])
+        let events = try #require(lanes[1]["events"]?.int)
+        #expect(events > 0)
+        #expect(lanes[1]["unacknowledged"]?.int == events)
+        #expect(lanes[1]["events_per_hour"]?.int == events)
+        #expect(answer["uplink"]?.string == "none")
+        let table = try daemon.busbar("queue").output
+        #expect(table.hasPrefix("LANE       EVENTS"))
+        #expect(table.contains("telemetry       1"))
+        #expect(table.contains("No uplink: events stay here until their lane is full.\n"))
+        #expect(table.contains("Written today: "))
+        try export(daemon)
+    }
+
+    private func export(_ daemon: Daemon) throws {
+        let file = daemon.directory.appendingPathComponent("out.jsonl").path
+        let state = daemon.stateDirectory.path
+        let result = try daemon.busbar("queue", "export", file, "--state-dir", state)
+        #expect(result.code == 0, "\(result.error)")
+        let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+        #expect(result.output == "\(lines.count) events are in \(file).\n")
+        let events = try lines.map { try JSONValue.parse(Array($0.utf8)) }
+        let identities = events.compactMap { $0["id"]?.string }
+        #expect(identities.count == lines.count)
+        #expect(Set(identities).count == lines.count)
+        let started = try #require(
+            events.first { $0["type"]?.string == "io.busbar.device.started.v1" })
+        #expect(started["source"]?.string == "urn:busbar:reference-house:water-heater-1:event")
+        #expect(started["data"]?["sqlite"]?.string?.hasPrefix("3.") == true)
+        let sample = try #require(
+            events.first { $0["type"]?.string == "io.busbar.sample.taken.v1" })
+        #expect(sample["data"]?["signals"]?.object?.isEmpty == false)
+        #expect(sample["data"]?["heating"]?.string != nil)
+
+        let again = try daemon.busbar("queue", "export", file, "--state-dir", state)
+        #expect(again.code == 1)
+        #expect(again.error.contains("nothing was exported: \(file): open: File exists"))
+        let alarms = daemon.directory.appendingPathComponent("telemetry.jsonl").path
+        let one = try daemon.busbar(
+            "queue", "export", alarms, "--lane", "telemetry", "--state-dir", state, "--json")
+        #expect(try json(one)["events"]?.int == 1)
+        let nowhere = try daemon.busbar(
+            "queue", "export", alarms + "2", "--state-dir", daemon.directory.path)
+        #expect(nowhere.code == 1)
+        #expect(nowhere.error.contains("unable to open database file"), "\(nowhere.error)")
+        #expect(!FileManager.default.fileExists(atPath: alarms + "2.part"))
+    }
+}
