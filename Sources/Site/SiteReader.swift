@@ -98,6 +98,7 @@ extension Site {
         routes = operation.routes()
         queues = operation.queues()
         alarmTexts = operation.alarms(into: &plan.alarms)
+        uplink = UplinkReader(root).uplink(profile: effective.profile)
         root.refuseUnknownKeys()
         self.plan = plan
         guard let database, defects.defects.isEmpty else { throw SiteError(defects.defects) }
