@@ -26,7 +26,7 @@ public final class MQTTConnection {
     /// - Throws: if what is asked cannot be, as a file that is not there.
     public init(_ settings: MQTTSettings) throws(MQTTError) {
         Self.prepareLibrary
-        certificate = settings.tls == nil ? nil : try BrokerCertificate()
+        certificate = settings.tls == nil ? nil : try BrokerCertificate(host: settings.host)
         guard let handle = mosquitto_new(settings.clientID, true, nil) else {
             throw MQTTError(
                 "no MQTT client can be made for \"\(settings.clientID)\": "

@@ -17,7 +17,7 @@ struct Busbar: ParsableCommand {
                 name: "Seeing",
                 subcommands: [
                     StatusCommand.self, WatchCommand.self, WhyCommand.self, AlarmsCommand.self,
-                    EventsCommand.self, TransactionsCommand.self,
+                    EventsCommand.self, TransactionsCommand.self, UplinkCommand.self,
                 ]),
             CommandGroup(name: "Operating", subcommands: [HeatingCommand.self]),
             CommandGroup(

@@ -10,9 +10,12 @@ struct Arguments {
     /// state directory for a user who may not write there: a trial needs no preparation.
     var socket = ""
     var profile: String?
+    /// Where busbar-uplink keeps its status and cursor; nil where there is none.
+    var uplinkDirectory: String?
 
     static let usage = """
         usage: busbard --site DIR --board simulated --state-dir DIR [--socket PATH] [--profile NAME]
+                       [--uplink-dir DIR]
 
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
@@ -20,6 +23,7 @@ struct Arguments {
           --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
                            user who may not write there: control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
+          --uplink-dir DIR the state directory of busbar-uplink, to tell how it is
           --version        print the version
           --help           print this
         """
@@ -50,6 +54,7 @@ struct Arguments {
             case "--state-dir": state = try value(of: option)
             case "--socket": socket = try value(of: option)
             case "--profile": profile = try value(of: option)
+            case "--uplink-dir": uplinkDirectory = try value(of: option)
             default:
                 throw StartError("unknown option \"\(option)\"\n\(Self.usage)", exitCode: 2)
             }

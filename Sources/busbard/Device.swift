@@ -17,6 +17,7 @@ final class Device {
     private let clock = RunClock()
     private let description: DeviceDescription
     private let stateDirectory: String
+    private let uplinkDirectory: String?
     private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
@@ -28,6 +29,7 @@ final class Device {
             try Site.load(directory: arguments.site, profile: arguments.profile)
         }
         stateDirectory = arguments.stateDirectory
+        uplinkDirectory = arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
             site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
@@ -52,7 +54,7 @@ final class Device {
     /// The local API's server, bound and not yet serving.
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
-        let device = LocalDevice(description, links, reader, clock)
+        let device = LocalDevice(description, links, reader, clock, uplink: uplinkDirectory)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
         policy.allow(user: geteuid(), .admin)
@@ -132,7 +134,7 @@ final class Device {
 
     /// The kernel's number for this boot. A system without one gets a random number: each start
     /// then looks like a boot of its own, which is the careful way.
-    private static func bootIdentifier() -> Identifier128 {
+    static func bootIdentifier() -> Identifier128 {
         do throws(FileError) {
             let bytes = try readFile("/proc/sys/kernel/random/boot_id")
             let text = String(decoding: bytes, as: UTF8.self).prefix { $0 != "\n" }

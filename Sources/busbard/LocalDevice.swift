@@ -2,9 +2,11 @@ import Control
 import Events
 import JSON
 import Journal
+import LinuxHAL
 import LocalAPI
 import Runtime
 import Simulation
+import Site
 import Synchronization
 import Units
 import Wire
@@ -15,16 +17,19 @@ final class LocalDevice: DeviceBackend {
     private let links: Links
     private let reader: JournalReader
     private let clock: RunClock
+    private let uplinkDirectory: String?
     /// The version of the record at which each follower found nothing more.
     private var quietAt: (place: EventPlace, version: UInt64)?
 
     init(
-        _ description: DeviceDescription, _ links: Links, _ reader: JournalReader, _ clock: RunClock
+        _ description: DeviceDescription, _ links: Links, _ reader: JournalReader,
+        _ clock: RunClock, uplink uplinkDirectory: String?
     ) {
         self.description = description
         self.links = links
         self.reader = reader
         self.clock = clock
+        self.uplinkDirectory = uplinkDirectory
     }
 
     func now() -> Instant { clock.now() }
@@ -182,6 +187,14 @@ final class LocalDevice: DeviceBackend {
         } catch {
             throw RPCError(.journal, "the journal cannot be read: \(error)")
         }
+    }
+
+    func uplinkStatus() -> JSONValue {
+        let bytes = uplinkDirectory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
+        return UplinkReport(
+            directory: uplinkDirectory, bytes: bytes, boot: Device.bootIdentifier().text,
+            monotonicMs: MonotonicClock().now().rawValue
+        ).answer
     }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {

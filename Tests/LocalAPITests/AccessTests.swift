@@ -25,6 +25,7 @@ struct AccessTests {
         (.eventsList, "viewer technician admin"),
         (.eventsTail, "viewer technician admin"),
         (.transactionsList, "viewer technician admin"),
+        (.uplinkStatus, "viewer technician admin"),
         (.reset, "technician admin"),
         (.simulationApply, "technician admin"),
     ]

@@ -17,6 +17,7 @@ public enum Method: String, Sendable, CaseIterable {
     case eventsList = "events.list"
     case eventsTail = "events.tail"
     case transactionsList = "transactions.list"
+    case uplinkStatus = "uplink.status"
     case reset
     case simulationApply = "sim.apply"
 
@@ -25,7 +26,7 @@ public enum Method: String, Sendable, CaseIterable {
         switch self {
         case .version, .status, .watch, .why: .viewer
         case .alarmsList, .alarmsHistory, .heatingStatus: .viewer
-        case .eventsList, .eventsTail, .transactionsList: .viewer
+        case .eventsList, .eventsTail, .transactionsList, .uplinkStatus: .viewer
         case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve: .technician
         case .heatingStart, .heatingStop, .heatingSetTarget: .technician
         // The attempt is always refused and recorded (E701). A viewer may not even cause that.
@@ -45,7 +46,7 @@ public enum Method: String, Sendable, CaseIterable {
         case command
         /// With one line now and more lines later.
         case stream
-        /// From the journal.
+        /// From the journal, or another file.
         case record
     }
 
@@ -57,7 +58,7 @@ public enum Method: String, Sendable, CaseIterable {
             .heatingSetTarget, .reset:
             .command
         case .watch, .eventsTail: .stream
-        case .alarmsHistory, .eventsList, .transactionsList: .record
+        case .alarmsHistory, .eventsList, .transactionsList, .uplinkStatus: .record
         }
     }
 }

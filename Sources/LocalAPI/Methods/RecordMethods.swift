@@ -27,6 +27,9 @@ enum RecordMethods {
             let parameters = try Parameters(request, of: method, known: ["limit"])
             let rows = try backend.transactions(limit: try limit(parameters))
             return ["transactions": .array(rows)]
+        case .uplinkStatus:
+            _ = try Parameters(request, of: method, known: [])
+            return backend.uplinkStatus()
         default:
             preconditionFailure("\(method.rawValue) does not read the journal")
         }

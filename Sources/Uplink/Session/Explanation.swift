@@ -26,7 +26,8 @@ extension UplinkSession {
                 + "\(settings.device)/+"
         }
         if cursor.rolledBack != nil {
-            return "an older copy of the journal is in use: waiting for busbard to begin a new epoch "
+            return
+                "an older copy of the journal is in use: waiting for busbard to begin a new epoch "
                 + "(systemctl status busbard)"
         }
         return isStalled ? stallText : nil
@@ -38,7 +39,8 @@ extension UplinkSession {
 
     private var connectExplanation: String? {
         if takeovers >= limits.takeoversMax {
-            return "another client connects as \"\(settings.device)\" and takes our connection: stop "
+            return
+                "another client connects as \"\(settings.device)\" and takes our connection: stop "
                 + "the other one; tried again within \(limits.takeoverWait.rawValue / 60_000) min"
         }
         if let connectFailure { return text(of: connectFailure) }
@@ -63,7 +65,8 @@ extension UplinkSession {
             return "the broker's certificate is for another name: set uplink.host in the site file "
                 + "to a name in the certificate"
         case .unknownAuthority:
-            return "the broker's certificate is signed by nobody in ca.crt: put the right authority "
+            return
+                "the broker's certificate is signed by nobody in ca.crt: put the right authority "
                 + "there"
         case .ownCertificateRefused(let why):
             return "the broker does not accept client.crt (\(why))"

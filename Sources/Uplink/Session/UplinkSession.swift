@@ -34,7 +34,7 @@ public struct UplinkSession: Sendable {
     }
 
     public let settings: UplinkSettings
-    let keys: UplinkKeys
+    var keys: UplinkKeys
 
     var link = Link.waiting(until: Instant.never)
     var lanes = Lane.allCases.map(LaneProgress.init)
@@ -174,6 +174,9 @@ public struct UplinkSession: Sendable {
         // Whatever was forgotten here costs a late step, and never a standstill or a busy loop.
         return max(deadline, now + Milliseconds(1))
     }
+
+    /// The files that hold them were changed.
+    public mutating func replace(_ keys: UplinkKeys) { self.keys = keys }
 
     mutating func takeToken() -> UInt64 {
         defer { nextToken += 1 }

@@ -20,7 +20,8 @@ public struct UplinkSettings: Hashable, Sendable {
 
     public init(
         site: String, device: String, shard: Shard, guarantee: Guarantee, version: String,
-        siteDigest: String?, boot: Identifier128, bytesPerSecondMax: Int? = nil, limits: UplinkLimits = UplinkLimits()
+        siteDigest: String?, boot: Identifier128, bytesPerSecondMax: Int? = nil,
+        limits: UplinkLimits = UplinkLimits()
     ) {
         precondition((bytesPerSecondMax ?? 1) > 0, "no bytes a second would be guarantee local")
         self.site = site
