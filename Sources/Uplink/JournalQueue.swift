@@ -1,3 +1,4 @@
+public import JSON
 import Journal
 public import Wire
 
@@ -6,6 +7,12 @@ public struct JournalQueue: QueueReader, Sendable {
     private let reader: JournalReader
 
     public init(directory: String) { reader = JournalReader(directory: directory) }
+
+    /// The state of the device as it was kept last; nil when there is none that can be read.
+    public func image() -> JSONValue? {
+        guard let text = (try? reader.state())?["device"] else { return nil }
+        return try? JSONValue.parse(Array(text.utf8))
+    }
 
     public func state() throws(QueueError) -> QueueState {
         do throws(JournalError) {

@@ -13,6 +13,8 @@ struct UplinkDriver: ~Copyable {
     /// How often the credentials are looked at, in ms. A renewed certificate is in use that soon.
     private static let credentialsInterval = Milliseconds.seconds(5)
     private static let statusInterval = Milliseconds.seconds(1)
+    /// busbard keeps an image of its state about as often.
+    private static let imageInterval = Milliseconds.seconds(10)
     /// A loop that was away for so long beyond its wait was stopped, with everything that it was
     /// waiting for.
     private static let absence = Milliseconds.seconds(5)
@@ -30,6 +32,7 @@ struct UplinkDriver: ~Copyable {
     private var fingerprint: CredentialsFingerprint
     private var credentialsAt = Instant.never
     private var statusAt = Instant.never
+    private var imageAt = Instant.never
     private var unsavedCursor: UplinkCursor?
     private var saidLast = ""
     private var isOver = false
@@ -53,7 +56,7 @@ struct UplinkDriver: ~Copyable {
         let settings = UplinkSettings(
             site: site.name, device: site.device, shard: shard, guarantee: guarantee,
             version: BusbarUplink.version, siteDigest: site.digest, boot: Self.boot,
-            bytesPerSecondMax: port.bytesPerSecondMax)
+            bytesPerSecondMax: port.bytesPerSecondMax, isHomeAssistant: port.isHomeAssistant)
         // Files that are wrong now may be right in a minute: it is said, and tried again.
         let keys = (try? Self.credentials(arguments, port))?.keys
         session = UplinkSession(
@@ -116,6 +119,10 @@ struct UplinkDriver: ~Copyable {
                 Log.line("busbar-uplink: the credentials were changed; connecting anew")
                 session.note(.credentialsChanged, now: now)
             }
+        }
+        if port.isHomeAssistant, now - imageAt >= Self.imageInterval {
+            imageAt = now
+            if let image = queue.image() { session.note(.image(image), now: now) }
         }
         for error in post?.serve(now: now.rawValue) ?? [] {
             Log.line("busbar-uplink: busbard refused a message: \(error)")

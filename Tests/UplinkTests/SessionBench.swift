@@ -70,6 +70,7 @@ struct SessionBench {
     var submitted: [SignedCommand] = []
     var isStopped = false
     var pagesRead = 0
+    var home: [Publication] = []
 
     // What the broker does by itself.
     /// Confirms each message at once, with this code; nil: not at all.
@@ -80,12 +81,13 @@ struct SessionBench {
 
     init(
         guarantee: Guarantee = .kafka, cursor: UplinkCursor? = nil, seed: UInt64 = 1,
-        bytesPerSecondMax: Int? = nil, limits: UplinkLimits = UplinkLimits()
+        bytesPerSecondMax: Int? = nil, isHomeAssistant: Bool = false,
+        limits: UplinkLimits = UplinkLimits()
     ) {
         let settings = UplinkSettings(
             site: "house", device: Self.device, shard: Shard(7)!, guarantee: guarantee,
             version: "0.1.0", siteDigest: "0123456789abcdef", boot: Identifier128(high: 0, low: 7),
-            bytesPerSecondMax: bytesPerSecondMax, limits: limits)
+            bytesPerSecondMax: bytesPerSecondMax, isHomeAssistant: isHomeAssistant, limits: limits)
         session = UplinkSession(
             settings: settings,
             keys: UplinkKeys(acknowledgement: Self.key, command: Self.signingKey?.publicKey),
@@ -178,6 +180,10 @@ struct SessionBench {
                 return
             }
             statuses.append(status)
+        } else if publication.topic.hasPrefix("homeassistant/")
+            || publication.topic == Topics.state(device: Self.device)
+        {
+            home.append(publication)
         } else if let plain = try? Payload.unpack(publication.payload),
             let batch = try? EventBatch(decoding: plain)
         {

@@ -65,8 +65,10 @@ struct LaneProgress: Sendable {
     /// What the running hash is after each batch that was sent and is not acknowledged, those before
     /// a step back too: an acknowledgement of the first sending may still come.
     private var digests: [(last: Int64, digest: RunningDigest)] = []
-    /// Whether the running hash has been carried from the first number of the epoch. After the loss
-    /// of a cursor it begins anew, and then an older acknowledgement has another one rightly.
+    /// Whether there is only one running hash that an end can have: it has been carried from the
+    /// first number of the epoch, over rows alone. After the loss of a cursor it begins anew, and a
+    /// gap may have been rows that were sent before they were dropped; then an older acknowledgement
+    /// has another hash rightly.
     private(set) var isChainWhole = true
     /// Whether the place came from a cursor, so that every number from `next` on must be there.
     private var isPlaceKnown = false
@@ -316,8 +318,11 @@ struct LaneProgress: Sendable {
         sentMax = max(sentMax, batch.last)
         next = batch.last + 1
         nextDigest = batch.digest
-        digests.removeAll { $0.last == batch.last }
-        digests.append((batch.last, batch.digest))
+        if !named.isEmpty { isChainWhole = false }
+        // Every one that was sent: the answer to each may still come.
+        if !digests.contains(where: { $0 == (batch.last, batch.digest) }) {
+            digests.append((batch.last, batch.digest))
+        }
         if digests.count > Self.digestsMax { digests.removeFirst() }
         page?.records.removeFirst(batch.events)
         if let page, page.records.isEmpty { self.page = nil }
@@ -351,9 +356,11 @@ struct LaneProgress: Sendable {
         _ upTo: Int64, digest: RunningDigest, now: Instant
     ) -> AcknowledgeOutcome {
         if upTo == acknowledged, digest == acknowledgedDigest { return .repeated }
-        if let end = digests.first(where: { $0.last == upTo }) {
-            guard end.digest == digest else { return isChainWhole ? .contradicted : .unmatched }
-            return .moved(move(to: end.last, digest: digest, now: now))
+        if digests.contains(where: { $0 == (upTo, digest) }) {
+            return .moved(move(to: upTo, digest: digest, now: now))
+        }
+        if digests.contains(where: { $0.last == upTo }) {
+            return isChainWhole ? .contradicted : .unmatched
         }
         if upTo < acknowledged { return .repeated }
         return upTo > min(last, epochEnd ?? .max) ? .contradicted : .unmatched

@@ -1,3 +1,4 @@
+public import JSON
 public import Wire
 
 /// What the session is told. Times are arguments of `note`.
@@ -24,6 +25,8 @@ public enum Input: Sendable {
     case queueFailed(QueueError)
 
     case wall(WallTime)
+    /// The state of the device as the journal keeps it; for Home Assistant only.
+    case image(JSONValue)
     /// The certificate files are others than at the last connect.
     case credentialsChanged
     /// The process or the machine stood still for longer than the driver's loop ever does.

@@ -23,6 +23,7 @@ extension UplinkSession {
             subscribeCodes = nil
             hasSubscribers = true
             statusAt = .never
+            isHomeDescribed = false
             counters.connects += 1
             for index in lanes.indices { lanes[index].connected() }
         case .connectFailed(let failure):

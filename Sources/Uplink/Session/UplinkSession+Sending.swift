@@ -13,7 +13,7 @@ extension UplinkSession {
         if now >= statusDue(now: now), inFlight.count < slots {
             return .publish(statusPublication(state: "online", reason: nil, now: now))
         }
-        guard settings.guarantee != .local, isHeard else { return nil }
+        guard settings.guarantee != .local, isHeard else { return sendHome(now: now) }
         for index in lanes.indices { resendWhatTimedOut(index, now: now) }
         guard queueError == nil || now >= readAt, pageAskedOf == nil else { return nil }
         for index in lanes.indices where mayRead(index, now: now) {
@@ -24,9 +24,14 @@ extension UplinkSession {
                 maxBytes: limits.pageBytesMax)
         }
         let waiting = lanes.indices.map { isWaiting($0, now: now) }
-        guard let lane = shares.turn(waiting: waiting) else { return nil }
+        guard let lane = shares.turn(waiting: waiting) else { return sendHome(now: now) }
         guard hasRoom(lane, now: now) else { return nil }
         return sendBatch(Int(lane.rawValue), waiting: waiting, now: now)
+    }
+
+    private mutating func sendHome(now: Instant) -> Action? {
+        guard hasRoom(.telemetry, now: now) else { return nil }
+        return homePublication(now: now).map { .publish($0) }
     }
 
     /// Whether acknowledgements can reach us: without them sending is of no use.

@@ -84,6 +84,10 @@ public struct UplinkSession: Sendable {
     var wallAt = Instant.never
     var statusAt = Instant.never
     var stateSaid: UplinkState?
+    var isHomeDescribed = false
+    var homeQueue: [HomeAssistant.Message] = []
+    var homeSaid: HomeAssistant.Message?
+    var homeAt = Instant.never
     var counters = UplinkCounters()
     var findings = FindingLog()
 
@@ -126,6 +130,8 @@ public struct UplinkSession: Sendable {
         case .wall(let time):
             wall = time
             wallAt = now
+        case .image(let image):
+            noteImage(image)
         case .resumed:
             patienceFrom = now
         case .stop:

@@ -16,11 +16,14 @@ public struct UplinkSettings: Hashable, Sendable {
     /// For the lanes `event` and `telemetry` together, in bytes a second on the wire; nil for as
     /// much as the link takes. Alarms are never held back by it.
     public var bytesPerSecondMax: Int?
+    /// Whether the device describes itself to Home Assistant on the same broker.
+    public var isHomeAssistant: Bool
     public var limits: UplinkLimits
 
     public init(
         site: String, device: String, shard: Shard, guarantee: Guarantee, version: String,
         siteDigest: String?, boot: Identifier128, bytesPerSecondMax: Int? = nil,
+        isHomeAssistant: Bool = false,
         limits: UplinkLimits = UplinkLimits()
     ) {
         precondition((bytesPerSecondMax ?? 1) > 0, "no bytes a second would be guarantee local")
@@ -32,6 +35,7 @@ public struct UplinkSettings: Hashable, Sendable {
         self.siteDigest = siteDigest
         self.boot = boot
         self.bytesPerSecondMax = bytesPerSecondMax
+        self.isHomeAssistant = isHomeAssistant
         self.limits = limits
     }
 }

@@ -7,6 +7,7 @@
 /// | `busbar/v1/down/DEVICE/ack/LANE`    | bridge | yes      | acknowledgements, with a MAC     |
 /// | `busbar/v1/down/DEVICE/command`     | bridge | never    | signed commands                  |
 /// | `busbar/v1/status/DEVICE`           | device | yes      | birth, depth, guarantee; the will|
+/// | `busbar/v1/state/DEVICE`            | device | yes      | values for Home Assistant        |
 /// | `busbar/v1/bridge/SHARD`            | bridge | yes      | hello of the shard's owner, will |
 public enum Topics {
     public static func up(shard: Shard, device: String, lane: Lane) -> String {
@@ -24,6 +25,7 @@ public enum Topics {
     public static func acks(device: String) -> String { "busbar/v1/down/\(device)/ack/+" }
     public static func command(device: String) -> String { "busbar/v1/down/\(device)/command" }
     public static func status(device: String) -> String { "busbar/v1/status/\(device)" }
+    public static func state(device: String) -> String { "busbar/v1/state/\(device)" }
     public static func hello(shard: Shard) -> String { "busbar/v1/bridge/\(shard.name)" }
 
     /// Whose batch a message on this topic must be; nil if it is no topic for batches.
