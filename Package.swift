@@ -80,6 +80,11 @@ let package = Package(
             name: "Journal",
             dependencies: ["Units", "Events", "Control", "Wire", "JSON", "CSQLite"],
             swiftSettings: unsafeByNature),
+        // A disk that loses what was not synced: for tests and simulations only.
+        .target(name: "CCrashDisk", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(
+            name: "CrashDisk", dependencies: ["Journal", "CCrashDisk"],
+            swiftSettings: unsafeByNature),
         .target(
             name: "LocalAPI",
             dependencies: [
@@ -159,7 +164,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "Events", "JSON", "Units"]),
         .testTarget(
             name: "JournalTests",
-            dependencies: ["Journal", "Control", "Events", "Wire", "JSON", "Units"]),
+            dependencies: ["Journal", "CrashDisk", "Control", "Events", "Wire", "JSON", "Units"]),
         .testTarget(
             name: "LocalAPITests",
             dependencies: ["LocalAPI", "Control", "Events", "Wire", "JSON", "Units"]),

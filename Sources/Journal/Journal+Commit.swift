@@ -22,6 +22,10 @@ extension Journal {
         do {
             if store == nil { try openStore(now: now) }
             try commitAll(extra: extra)
+        } catch  where error.isFull && isAlarmWaiting {
+            do {
+                try relieve(error, now: now, extra: extra)
+            } catch { throw failed(error, now: now) }
         } catch {
             guard error.isDamage, now >= nextQuarantine else { throw failed(error, now: now) }
             // The file was sound when it was opened: a card that fails while we run.
@@ -37,6 +41,11 @@ extension Journal {
         nextAttempt = .never
     }
 
+    /// Whether something waits that a full disk must not keep out.
+    private var isAlarmWaiting: Bool {
+        isLockoutRowDue || pending.contains { $0.lane == .alarm }
+    }
+
     private func failed(_ error: JournalError, now: Instant) -> JournalError {
         databaseFailure = error
         nextAttempt = now + Self.retryDelay
@@ -45,15 +54,17 @@ extension Journal {
         return error
     }
 
-    private func commitAll(extra: Extra?) throws(JournalError) {
+    func commitAll(extra: Extra?, relief: Relief = .none) throws(JournalError) {
         guard let store else { preconditionFailure("opened by attempt") }
         try reserve(in: store)
         var batch = Batch(
-            store: store, run: runNumber, counters: counters, transactions: transactions)
+            store: store, run: runNumber, counters: counters, acknowledged: acknowledged,
+            transactions: transactions)
         let stamp = latestStamp
         do {
             try store.transact { (store) throws(JournalError) in
                 try self.declareDoubtful(in: store)
+                try batch.give(relief, stamp: stamp)
                 if !unreported.isEmpty { try batch.add(.queueLost(unreported), stamp: stamp) }
                 for waiting in pending {
                     switch waiting {
@@ -63,6 +74,7 @@ extension Journal {
                 }
                 for (key, entry) in image { try store.set(state: key, to: entry) }
                 if isLockoutRowDue, let lockout { try store.set(lockout: lockout.bytes) }
+                try batch.hold(.alarm, to: configuration.alarmQuota, stamp: stamp)
                 try batch.hold(.event, to: configuration.eventQuota, stamp: stamp)
                 try batch.hold(.telemetry, to: configuration.telemetryQuota, stamp: stamp)
                 try extra?(store, &batch)
@@ -86,8 +98,9 @@ extension Journal {
     /// Makes sure that every lane has numbers for all that waits: a commit of its own raises the
     /// block, and the mark outside of the database follows, before any number of it is used.
     private func reserve(in store: Store) throws(JournalError) {
-        // Alarm: queue.lost and two queue.dropped. Event: what `extra` may add.
-        var needed: [Int64] = [3, 1, 0]
+        // Alarm: queue.lost, and two queue.dropped each for the quotas and for a full disk. Event:
+        // what `extra` may add.
+        var needed: [Int64] = [5, 1, 0]
         for waiting in pending { needed[Int(waiting.lane.rawValue)] += 1 }
         var raised = counters
         for index in raised.indices {

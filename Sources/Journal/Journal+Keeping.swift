@@ -45,7 +45,7 @@ extension Journal {
                 isMarkerDue = false
             }
             if isQueueMarkDue {
-                try queueMark(isClosed: false).write(in: configuration.directory)
+                try queueMark(isClosed: false).write(in: directory)
                 isQueueMarkDue = false
             }
         } catch {

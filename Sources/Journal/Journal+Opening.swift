@@ -47,6 +47,7 @@ extension Journal {
         // Failures are in `databaseFailure` and `fileFailure`; the start goes on without.
         try? serviceFiles()
         try? commitIfDue(now: now)
+        try? serviceReserve(now: now)
     }
 
     private func recall(_ found: RunMarkerFile.Found, hasRunBefore: Bool) {
@@ -75,7 +76,7 @@ extension Journal {
 
     /// Opens the file, putting aside what cannot be used, and takes up the numbers.
     func openStore(now: Instant) throws(JournalError) {
-        if lock == nil { lock = try StateDirectoryLock(directory: directory.path) }
+        if lock == nil { lock = try takeLock() }
         if let fault = directory.fault { try quarantine(reason: fault) }
         do {
             try adopt(try openedStore())
@@ -86,11 +87,15 @@ extension Journal {
         }
     }
 
+    private func takeLock() throws(JournalError) -> StateDirectoryLock {
+        try StateDirectoryLock(directory: directory.path, storage: directory.storage)
+    }
+
     private func openedStore() throws(JournalError) -> Store {
         try Store(
-            path: directory.databasePath,
+            in: directory,
             checkMilliseconds: configuration.checkLimit.rawValue,
-            pageLimit: configuration.pageLimit)
+            pageLimit: configuration.pageLimit, commitsAreSynced: configuration.commitsAreSynced)
     }
 
     /// Moves the damaged file away and makes an event of it.
@@ -116,7 +121,7 @@ extension Journal {
             return
         }
         let reason = try newEpochReason(in: opened, known: known, lanes: lanes)
-        let epoch = reason == nil ? known!.identifier : Identifier128.random()
+        let epoch = reason == nil ? known!.identifier : configuration.identifiers()
         let interrupted = try opened.openTransactions()
         var facts: [JournalFact] = []
         if let reason {
@@ -161,6 +166,7 @@ extension Journal {
         self.epoch = epoch
         runNumber = number
         counters = lanes.counters
+        acknowledged = Lane.allCases.map { _ in 0 }
         transactions.removeAll()
         pending.insert(contentsOf: facts.map { .row(Row($0, stamp: stamp)) }, at: 0)
         isQueueMarkDue = true
@@ -176,7 +182,7 @@ extension Journal {
         {
             return .clone
         }
-        guard let mark = QueueMark.read(in: configuration.directory) else { return nil }
+        guard let mark = QueueMark.read(in: directory) else { return nil }
         let isBehind = zip(lanes.counters, mark.reservedTo).contains { counter, reserved in
             counter.reservedTo < reserved
         }

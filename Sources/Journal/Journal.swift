@@ -22,9 +22,20 @@ public final class Journal {
         /// The hardware's serial number. A file made by other hardware gets a new epoch; nil where
         /// there is no such number, and then nothing is compared.
         public var hardware: String?
-        /// Bytes of the rows. 64 MB is half a year of a site with 100 events an hour; chosen.
+        /// Bytes of the rows: beyond it the alarm lane only lets go of what is acknowledged.
+        public var alarmQuota: Int64 = 64 << 20
+        /// 64 MB is half a year of a site with 100 events an hour; chosen.
         public var eventQuota: Int64 = 64 << 20
         public var telemetryQuota: Int64 = 64 << 20
+        /// The file in which the uplink tells what is acknowledged; nil where there is no uplink.
+        public var cursorPath: String?
+        /// How long acknowledged events are kept all the same, so that they can be looked at here
+        /// and asked for again.
+        public var acknowledgedGrace = Milliseconds(24 * 3_600_000)
+        /// The space that is set aside for alarms on a full disk; 0: none. At least what the log
+        /// grows to before SQLite moves it into the file, a thousand pages: with less it could not
+        /// be emptied.
+        public var reserveBytes: Int64 = 4 << 20
         /// How long the check at start may take. What it has not reached then is found when it is
         /// used.
         public var checkLimit = Milliseconds(5_000)
@@ -33,6 +44,13 @@ public final class Journal {
         /// The directory's lock, for a process that took it before. Nil: the journal takes it with
         /// the database, and stays unwritable while another process has it.
         public var lock: StateDirectoryLock?
+        /// The disk. A `lock` that is handed over must be of the same.
+        public var storage: any StateStorage = LinuxStorage()
+        /// Where epochs and runs get their names from: 128 bits that nobody else has. A simulation
+        /// gives a source of its own, so that one seed has one history.
+        public var identifiers: @Sendable () -> Identifier128 = { Identifier128.random() }
+        /// Only a test that shows what happens otherwise changes it.
+        package var commitsAreSynced = true
 
         public init(
             directory: String, encoder: EventEncoder, boot: Identifier128, hardware: String? = nil
@@ -60,6 +78,16 @@ public final class Journal {
     /// What is kept in memory while nothing can be stored; then events are counted and gone. The
     /// last quarter is for alarms. About 1 MB; chosen.
     public static let pendingCapacity = 2_048
+    /// Between two looks at the uplink's cursor.
+    public static let cursorPeriod = Milliseconds(5_000)
+    /// Between two reclaims of acknowledged events whose grace is over: each writes its pages anew,
+    /// so it is done seldom and at length; chosen. The second is for one lane in one commit.
+    public static let reclaimPeriod = Milliseconds(3_600_000)
+    static let reclaimStep: Int64 = 4 << 20
+    /// Between two attempts to make the reserve; chosen.
+    public static let reservePeriod = Milliseconds(60_000)
+    /// What a full disk takes from a lane at once: 64 pages; chosen.
+    static let reliefStep: Int64 = 256 << 10
     /// Numbers reserved at once.
     public static let blockSize: Int64 = 1_000
 
@@ -68,7 +96,7 @@ public final class Journal {
     /// The epoch that new events get. Zero while no file could be opened.
     public internal(set) var epoch = Identifier128(high: 0, low: 0)
     /// This run of the process.
-    public let run = Identifier128.random()
+    public let run: Identifier128
     /// Events that could not be stored since the start, and never will be.
     public internal(set) var lost = LostCounts()
     /// Why the database could not be written the last time; nil if it could.
@@ -106,6 +134,13 @@ public final class Journal {
     /// Numbers of commits in doubt: to be declared, never to be used.
     var doubtful: [(lane: Lane, range: ClosedRange<Int64>)] = []
 
+    /// By lane: every number up to here is acknowledged, as far as the cursor was sound.
+    public internal(set) var acknowledged: [Int64] = [0, 0, 0]
+    var nextCursorReading = Instant.never
+    var nextReclaim = Instant.never
+    var nextReserve = Instant.never
+    var isReserveReleased = false
+
     var image: [String: StateEntry] = [:]
     var firstImageAt: Instant?
 
@@ -126,10 +161,12 @@ public final class Journal {
     /// Opens the journal in its directory, finds out what was, and begins this run.
     public init(_ configuration: Configuration, now: Instant, wall: WallTime) {
         self.configuration = configuration
-        directory = StateDirectory(path: configuration.directory)
+        directory = StateDirectory(
+            path: configuration.directory, storage: configuration.storage)
+        run = configuration.identifiers()
         lock = configuration.lock
-        lockoutFile = LockoutFile(in: configuration.directory)
-        markerFile = RunMarkerFile(in: configuration.directory)
+        lockoutFile = LockoutFile(in: directory)
+        markerFile = RunMarkerFile(in: directory)
         latestStamp = Stamp(tick: Tick(0), at: now, wall: wall, correlation: Correlation(0))
         begin(now: now)
     }
@@ -145,6 +182,16 @@ public final class Journal {
             enqueue(.row(row), isUrgent: row.lane == .alarm, now: now)
         }
         try commitIfDue(now: now)
+        // Between two attempts nothing is tried: an alarm that waits is not stored all the same.
+        if isUrgent, let databaseFailure { throw databaseFailure }
+    }
+
+    /// Takes over one sample of the plant, for the telemetry lane.
+    ///
+    /// - Parameter sample: one JSON object.
+    public func take(sample: [UInt8], stamp: Stamp, now: Instant) {
+        latestStamp = stamp
+        enqueue(.row(Row(.sampleTaken(sample), stamp: stamp)), isUrgent: false, now: now)
     }
 
     /// Does what is due: groups, the state image, and what could not be written before. To be
@@ -154,6 +201,8 @@ public final class Journal {
     public func service(now: Instant) throws(JournalError) {
         try serviceFiles()
         try commitIfDue(now: now)
+        try serviceCursor(now: now)
+        try serviceReserve(now: now)
     }
 
     /// Commits all that waits, due or not.
@@ -170,7 +219,7 @@ public final class Journal {
                 // The mark before the commit: between the two, the database does not yet say
                 // farewell and the stop counts as an unclean one. The other way it would look like
                 // a rollback.
-                try self.queueMark(isClosed: true).write(in: self.configuration.directory)
+                try self.queueMark(isClosed: true).write(in: self.directory)
                 for lane in Lane.allCases {
                     try store.set(batch.counters[Int(lane.rawValue)], of: lane, isFarewell: true)
                 }

@@ -9,7 +9,9 @@ public import Wire
 public struct JournalReader: Sendable {
     private let directory: StateDirectory
 
-    public init(directory: String) { self.directory = StateDirectory(path: directory) }
+    public init(directory: String, storage: any StateStorage = LinuxStorage()) {
+        self.directory = StateDirectory(path: directory, storage: storage)
+    }
 
     /// Events of one lane with numbers above `after`, in order.
     ///
@@ -32,7 +34,7 @@ public struct JournalReader: Sendable {
     }
 
     /// Epochs come from a query of their own row: the last that begins at or before the number.
-    private static func events(_ lane: Lane) -> String {
+    static func events(_ lane: Lane) -> String {
         """
         SELECT seq, tick, mono_ms, l.wall_ms, l.clock, severity, correlation, type, subject, data,
         r.run, r.boot, (SELECT epoch FROM epochs e WHERE e.\(lane.name)_first <= seq
@@ -101,14 +103,28 @@ public struct JournalReader: Sendable {
     private func query<Element>(
         _ sql: String, _ arguments: [Int64], _ element: (borrowing Statement) -> Element
     ) throws(JournalError) -> [Element] {
-        let connection = try Connection(path: directory.databasePath, mode: .readOnly)
-        try connection.execute("PRAGMA query_only = 1")
-        let statement = try connection.prepare(sql)
-        for (index, argument) in arguments.enumerated() {
-            statement.bind(Int32(index + 1), argument)
+        try read { (connection) throws(JournalError) in
+            let statement = try connection.prepare(sql)
+            for (index, argument) in arguments.enumerated() {
+                statement.bind(Int32(index + 1), argument)
+            }
+            var elements: [Element] = []
+            while try statement.step() { elements.append(element(statement)) }
+            return elements
         }
-        var elements: [Element] = []
-        while try statement.step() { elements.append(element(statement)) }
-        return elements
+    }
+
+    /// Reads in one transaction: all that `body` sees is of one moment.
+    func read<Result>(
+        _ body: (borrowing Connection) throws(JournalError) -> Result
+    ) throws(JournalError) -> Result {
+        let connection = try Connection(to: directory, mode: .readOnly)
+        // The journal's thread alone writes and checkpoints: two processes that reset the log at
+        // one moment can lose pages (SQLite before 3.51.3), and mapped files make it more likely.
+        _ = try connection.integer("PRAGMA wal_autocheckpoint = 0")
+        _ = try connection.integer("PRAGMA mmap_size = 0")
+        try connection.execute("PRAGMA query_only = 1")
+        try connection.execute("BEGIN")
+        return try body(connection)
     }
 }

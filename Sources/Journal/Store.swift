@@ -23,13 +23,17 @@ final class Store {
     ///
     /// - Parameter pageLimit: the most pages of 4096 bytes that the file may have; nil: no limit.
     /// - Throws: `JournalError`; with `isDamage` if the file must be put aside.
-    init(path: String, checkMilliseconds: Int64, pageLimit: Int64?) throws(JournalError) {
-        let connection = try Connection(path: path, mode: .readWrite)
+    init(
+        in directory: StateDirectory, checkMilliseconds: Int64, pageLimit: Int64?,
+        commitsAreSynced: Bool
+    ) throws(JournalError) {
+        let connection = try Connection(to: directory, mode: .readWrite)
         try Self.configure(connection, pageLimit: pageLimit)
+        try connection.execute("PRAGMA synchronous = \(commitsAreSynced ? "FULL" : "NORMAL")")
         if let fault = try connection.firstFault(withinMilliseconds: checkMilliseconds) {
             throw JournalError(
                 origin: .sqlite, code: 11, extendedCode: 11, message: fault,
-                operation: "PRAGMA quick_check", path: path)
+                operation: "PRAGMA quick_check", path: connection.path)
         }
         try Schema.migrate(connection)
 
@@ -83,7 +87,6 @@ final class Store {
                 message: "the file system gives no write-ahead log",
                 operation: "PRAGMA journal_mode = WAL", path: connection.path)
         }
-        try connection.execute("PRAGMA synchronous = FULL")
         _ = try connection.integer("PRAGMA mmap_size = 0")
         try connection.execute("PRAGMA temp_store = MEMORY")
         try connection.execute("PRAGMA secure_delete = OFF")
@@ -248,8 +251,10 @@ struct LaneCounter {
 public enum GapReason: UInt8, Sendable {
     /// Reserved, and never used because a run ended without a farewell or a commit was in doubt.
     case skipped = 0
-    /// Dropped by the lane's quota.
+    /// Dropped by the lane's quota or on a full disk, acknowledged or not.
     case dropped = 1
+    /// The cluster has what was there, and the space was reclaimed.
+    case acknowledged = 2
 }
 
 /// How a transaction stands. Stored: values never change.

@@ -117,6 +117,16 @@ struct OperationReader {
         return quotas
     }
 
+    /// Zero: none.
+    func telemetryPeriod() -> Milliseconds {
+        let reader = root.object("telemetry")
+        // A state reaches the journal once a second at most. An hour between two samples is the
+        // most that still tells a day's course; chosen, as is the minute.
+        let period = reader.int("periodMs", 0...3_600_000, unit: "ms", default: 60_000)
+        reader.refuseUnknownKeys()
+        return Milliseconds(period)
+    }
+
     private func bytes(_ lane: String, of reader: ObjectReader, default fallback: Int64) -> Int64 {
         let row = reader.object(lane)
         let bytes = row.int(

@@ -97,6 +97,7 @@ extension Site {
         roles = operation.roles()
         routes = operation.routes()
         queues = operation.queues()
+        telemetryPeriod = operation.telemetryPeriod()
         alarmTexts = operation.alarms(into: &plan.alarms)
         uplink = UplinkReader(root).uplink(profile: effective.profile)
         root.refuseUnknownKeys()

@@ -26,6 +26,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     case eventLost
     case realtimeRefused
     case queueOpened, queueQuarantined, queueDropped, queueSkipped, queueLost
+    case reserveReleased, reserveRestored
+    case sampleTaken
     case transactionOpened, transactionCheckpointed, transactionClosed, transactionInterrupted
     case configurationApplied, configurationConfirmed, configurationReverted, configurationRefused
 
@@ -79,6 +81,9 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
         case .queueDropped: "queue.dropped"
         case .queueSkipped: "queue.skipped"
         case .queueLost: "queue.lost"
+        case .sampleTaken: "sample.taken"
+        case .reserveReleased: "reserve.released"
+        case .reserveRestored: "reserve.restored"
         case .transactionOpened: "transaction.opened"
         case .transactionCheckpointed: "transaction.checkpointed"
         case .transactionClosed: "transaction.closed"

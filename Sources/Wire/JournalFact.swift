@@ -8,6 +8,9 @@ public enum JournalFact: Hashable, Sendable {
     case queueQuarantined(file: String, reason: String)
     /// Events that were stored are gone, by policy: loss is data.
     case queueDropped(Drop)
+    /// The space set aside for alarms was given up on a full disk, and made again.
+    case reserveReleased(bytes: Int64)
+    case reserveRestored(bytes: Int64)
     /// Numbers that were reserved and will never be used, because a run ended without a farewell.
     case queueSkipped(Lane, first: Int64, last: Int64)
     /// Events that could not be stored, and now never will be.
@@ -19,6 +22,9 @@ public enum JournalFact: Hashable, Sendable {
     case transactionInterrupted(TransactionFact)
 
     case configuration(ConfigurationStatus, version: Int64, digest: String)
+
+    /// What all signals, states and relays were at one moment, as a JSON object.
+    case sampleTaken([UInt8])
 }
 
 /// Why an epoch began.
@@ -41,6 +47,14 @@ public enum EpochReason: UInt8, Sendable {
     }
 }
 
+/// Why events were dropped.
+public enum DropReason: String, Sendable {
+    /// The lane has outgrown its quota.
+    case quota
+    /// The disk is full, and an alarm had to be stored.
+    case disk
+}
+
 /// A range of a lane that was dropped.
 public struct Drop: Hashable, Sendable {
     public var lane: Lane
@@ -52,10 +66,11 @@ public struct Drop: Hashable, Sendable {
     /// Wall times of the first and the last row, Unix milliseconds.
     public var oldest: Int64
     public var newest: Int64
+    public var reason: DropReason
 
     public init(
         lane: Lane, first: Int64, last: Int64, count: Int64, bytes: Int64,
-        oldest: Int64, newest: Int64
+        oldest: Int64, newest: Int64, reason: DropReason = .quota
     ) {
         self.lane = lane
         self.first = first
@@ -64,6 +79,7 @@ public struct Drop: Hashable, Sendable {
         self.bytes = bytes
         self.oldest = oldest
         self.newest = newest
+        self.reason = reason
     }
 }
 
@@ -148,8 +164,11 @@ extension JournalFact {
         case .queueOpened: .queueOpened
         case .queueQuarantined: .queueQuarantined
         case .queueDropped: .queueDropped
+        case .reserveReleased: .reserveReleased
+        case .reserveRestored: .reserveRestored
         case .queueSkipped: .queueSkipped
         case .queueLost: .queueLost
+        case .sampleTaken: .sampleTaken
         case .transactionOpened: .transactionOpened
         case .transactionCheckpointed: .transactionCheckpointed
         case .transactionClosed: .transactionClosed
@@ -167,9 +186,9 @@ extension JournalFact {
     public var severity: Severity {
         switch self {
         case .queueOpened(_, let reason): reason == .new ? .info : .warning
-        case .queueQuarantined, .queueLost: .error
+        case .queueQuarantined, .queueLost, .reserveReleased: .error
         case .queueDropped, .transactionInterrupted: .warning
-        case .queueSkipped: .info
+        case .queueSkipped, .reserveRestored, .sampleTaken: .info
         case .transactionOpened, .transactionCheckpointed, .transactionClosed: .info
         case .configuration(let status, _, _):
             switch status {
@@ -183,8 +202,9 @@ extension JournalFact {
     /// What tells of a loss overtakes what was not lost.
     public var lane: Lane {
         switch self {
-        case .queueQuarantined, .queueDropped, .queueLost: .alarm
-        case .queueOpened, .queueSkipped: .event
+        case .sampleTaken: .telemetry
+        case .queueQuarantined, .queueDropped, .queueLost, .reserveReleased: .alarm
+        case .queueOpened, .queueSkipped, .reserveRestored: .event
         case .transactionOpened, .transactionCheckpointed, .transactionClosed: .event
         case .transactionInterrupted, .configuration: .event
         }
@@ -192,7 +212,9 @@ extension JournalFact {
 
     public var subject: String {
         switch self {
+        case .sampleTaken: "device/plant"
         case .queueOpened, .queueQuarantined, .queueLost: "queue/journal"
+        case .reserveReleased, .reserveRestored: "queue/journal"
         case .queueDropped(let drop): "queue/\(drop.lane.name)"
         case .queueSkipped(let lane, _, _): "queue/\(lane.name)"
         case .transactionOpened(let fact), .transactionCheckpointed(let fact),
@@ -206,6 +228,7 @@ extension JournalFact {
     public func data() -> [UInt8] {
         var members = JSONMembers()
         switch self {
+        case .sampleTaken(let object): return object
         case .queueOpened(let epoch, let reason):
             members.add("epoch", epoch.text)
             members.add("reason", reason.name)
@@ -218,9 +241,11 @@ extension JournalFact {
             members.add("to", drop.last)
             members.add("count", drop.count)
             members.add("bytes", drop.bytes)
-            members.add("reason", "quota")
+            members.add("reason", drop.reason.rawValue)
             members.add("oldest_unix_ms", drop.oldest)
             members.add("newest_unix_ms", drop.newest)
+        case .reserveReleased(let bytes), .reserveRestored(let bytes):
+            members.add("bytes", bytes)
         case .queueSkipped(let lane, let first, let last):
             members.add("lane", lane.name)
             members.add("from", first)

@@ -3,7 +3,7 @@ import Wire
 
 /// What the uplink keeps between two runs, and what it tells about itself.
 struct StateDirectory {
-    static let cursorName = "uplink-cursor"
+    static let cursorName = UplinkCursor.fileName
     static let statusName = "status.json"
 
     let path: String

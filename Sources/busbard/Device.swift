@@ -71,9 +71,15 @@ final class Device {
             directory: stateDirectory, encoder: description.encoder,
             boot: Self.bootIdentifier())
         configuration.lock = lock
+        configuration.hardware = ThisDevice.hardware
+        configuration.alarmQuota = site.queues.alarm
+        configuration.eventQuota = site.queues.event
+        configuration.telemetryQuota = site.queues.telemetry
+        configuration.cursorPath = uplinkDirectory.map { "\($0)/\(UplinkCursor.fileName)" }
         let worker = JournalWorker.Start(
             configuration: configuration,
-            links: links, description: description, clock: clock)
+            links: links, description: description, clock: clock,
+            samplePeriod: site.telemetryPeriod)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }

@@ -29,6 +29,8 @@ final class JournalWorker {
         let links: Links
         let description: DeviceDescription
         let clock: RunClock
+        /// Zero: none are taken.
+        let samplePeriod: Milliseconds
 
         func run() {
             let worker = JournalWorker(self)
@@ -44,6 +46,8 @@ final class JournalWorker {
     private var cycle = HeatingCycle()
     private var image: Snapshot?
     private var imageDueAt = Instant(0)
+    private let samplePeriod: Milliseconds
+    private var sampleDueAt = Instant(0)
     private var wallOrigin: Int64?
     private var lastTick = Tick(0)
     private var reported: String?
@@ -51,6 +55,7 @@ final class JournalWorker {
     private init(_ start: Start) {
         links = start.links
         description = start.description
+        samplePeriod = start.samplePeriod
         clock = start.clock
         let wall = Self.wallTime(&clock)
         journal = Journal(start.configuration, now: clock.now(), wall: wall)
@@ -130,6 +135,7 @@ final class JournalWorker {
     private func takeImage(_ now: Instant) {
         if let snapshot = links.post.images.take() {
             image = snapshot
+            takeSample(snapshot, now)
             if imageDueAt <= now {
                 imageDueAt = now + Self.imagePeriod
                 let document = stateDocument(description, snapshot, ShellReport())
@@ -145,6 +151,15 @@ final class JournalWorker {
         }
     }
     private var imageAskedAt: Int64 = -1
+
+    /// A sample of the plant, each period and with the next image after it.
+    private func takeSample(_ snapshot: Snapshot, _ now: Instant) {
+        guard samplePeriod.rawValue > 0, sampleDueAt <= now else { return }
+        sampleDueAt = now + samplePeriod
+        let document = sampleDocument(description, snapshot)
+        journal.take(
+            sample: document.serializedBytes(), stamp: stamp(now, Self.wallTime(&clock)), now: now)
+    }
 
     private static func wallTime(_ clock: inout RunClock) -> Wire.WallTime {
         let wall = clock.wall()

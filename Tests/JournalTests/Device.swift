@@ -26,9 +26,12 @@ final class Device {
     static let boot = Identifier128(high: 7, low: 9)
 
     func configuration() -> Journal.Configuration {
-        Journal.Configuration(
+        var configuration = Journal.Configuration(
             directory: path, encoder: EventEncoder(stepNames: ["RUN"]), boot: Self.boot,
             hardware: hardware)
+        // Hundreds of these directories are copied.
+        configuration.reserveBytes = 0
+        return configuration
     }
 
     func open(

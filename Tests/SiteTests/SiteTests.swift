@@ -24,6 +24,7 @@ import Units
         #expect(site.plan.signals.temperatureChannels == 1)
         #expect(site.roles.admins.users == [.name("root")])
         #expect(site.queues[.telemetry] == 268_435_456)
+        #expect(site.telemetryPeriod == Milliseconds(60_000))
         #expect(site.alarmTexts[.gasLeak]?.hasPrefix("Leave the house") == true)
         #expect(site.database.messages.count == 4)
     }

@@ -42,6 +42,30 @@ struct ResendTests {
         #expect(bench.batches.count == count, "what is acknowledged is not sent again")
     }
 
+    @Test("rows that were sent and then dropped leave two hashes for one end; both are right")
+    func droppedAfterSending() {
+        var bench = SessionBench()
+        bench.append(1...4)
+        bench.turn()
+        bench.hear(bench.acknowledgement(4))
+        bench.append(5...7)
+        bench.pass(.seconds(1))
+        let first = bench.acknowledgement(7)
+        bench.queue.rows[.event]?.removeAll { $0.seq > 4 }
+        bench.queue.gaps[.event] = [5...10]
+        bench.append(11...13)
+        bench.session.note(.disconnected(.lost("reset")), now: bench.now)
+        bench.pass(.seconds(3))
+        let second = bench.acknowledgement(13)
+        #expect(bench.batches.last?.header.gaps == [5...10])
+        bench.hear(first)
+        bench.pass(.seconds(1))
+        #expect(bench.acknowledged() == 7)
+        bench.hear(second)
+        #expect(bench.acknowledged() == 13)
+        #expect(bench.session.place.rolledBack == nil)
+    }
+
     @Test(
         "without acknowledgements: a time-out, then a stall that says the shard, and no downgrade")
     func stall() {

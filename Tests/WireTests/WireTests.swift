@@ -225,6 +225,7 @@ struct WireTests {
     func rowsAreComplete() {
         let journals: [EventKind] = [
             .queueOpened, .queueQuarantined, .queueDropped, .queueSkipped, .queueLost,
+            .reserveReleased, .reserveRestored, .sampleTaken,
             .transactionOpened, .transactionCheckpointed, .transactionClosed,
             .transactionInterrupted, .configurationApplied, .configurationConfirmed,
             .configurationReverted, .configurationRefused,
@@ -269,6 +270,27 @@ struct WireTests {
             "io.busbar.queue.dropped.v1", "queue/telemetry", .alarm,
             #"{"lane":"telemetry","from":5,"to":9,"count":4,"bytes":400,"reason":"quota","#
                 + #""oldest_unix_ms":10,"newest_unix_ms":20}"#
+        ),
+        (
+            .queueDropped(
+                Drop(
+                    lane: .event, first: 1, last: 1, count: 1, bytes: 90, oldest: 1, newest: 1,
+                    reason: .disk)),
+            "io.busbar.queue.dropped.v1", "queue/event", .alarm,
+            #"{"lane":"event","from":1,"to":1,"count":1,"bytes":90,"reason":"disk","#
+                + #""oldest_unix_ms":1,"newest_unix_ms":1}"#
+        ),
+        (
+            .reserveReleased(bytes: 4_194_304), "io.busbar.reserve.released.v1",
+            "queue/journal", .alarm, #"{"bytes":4194304}"#
+        ),
+        (
+            .reserveRestored(bytes: 4_194_304), "io.busbar.reserve.restored.v1",
+            "queue/journal", .event, #"{"bytes":4194304}"#
+        ),
+        (
+            .sampleTaken(Array(#"{"heating":"RUN"}"#.utf8)), "io.busbar.sample.taken.v1",
+            "device/plant", .telemetry, #"{"heating":"RUN"}"#
         ),
         (
             .queueSkipped(.event, first: 8, last: 1_000), "io.busbar.queue.skipped.v1",

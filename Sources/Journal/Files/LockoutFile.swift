@@ -6,7 +6,7 @@ struct LockoutFile {
     static let name = "lockout.bin"
     private let file: StateFile
 
-    init(in directory: String) { file = StateFile(Self.name, in: directory) }
+    init(in directory: StateDirectory) { file = StateFile(Self.name, in: directory) }
 
     func read() -> LockoutCopy {
         switch file.read(limit: LockoutRecord.encodedLength) {

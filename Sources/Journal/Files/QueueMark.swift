@@ -14,13 +14,13 @@ struct QueueMark: Equatable {
 
     /// The mark that is there; nil if there is none, or none that can be read. A mark that is lost
     /// weakens the check and costs nothing else, so it is made anew.
-    static func read(in directory: String) -> QueueMark? {
+    static func read(in directory: StateDirectory) -> QueueMark? {
         guard case .bytes(let bytes) = StateFile(name, in: directory).read(limit: 256)
         else { return nil }
         return QueueMark(text: String(decoding: bytes, as: UTF8.self))
     }
 
-    func write(in directory: String) throws(JournalError) {
+    func write(in directory: StateDirectory) throws(JournalError) {
         try StateFile(Self.name, in: directory).replace(with: Array(text.utf8))
     }
 

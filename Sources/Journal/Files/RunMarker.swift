@@ -16,7 +16,7 @@ struct RunMarkerFile {
 
     enum Found: Equatable { case missing, bad, marker(RunMarker) }
 
-    init(in directory: String) { file = StateFile(Self.name, in: directory) }
+    init(in directory: StateDirectory) { file = StateFile(Self.name, in: directory) }
 
     func read() -> Found {
         switch file.read(limit: 64) {

@@ -1,8 +1,7 @@
-import Glibc
-
 /// The directory that the journal lives in, and the names in it.
-struct StateDirectory {
+struct StateDirectory: Sendable {
     let path: String
+    let storage: any StateStorage
 
     static let databaseName = "journal.sqlite3"
     /// SQLite's own files beside the database; they are moved with it.
@@ -15,7 +14,16 @@ struct StateDirectory {
     private var quarantinePath: String { path + "/quarantine" }
 
     /// Makes the directory if it is not there; its parent must be.
-    func make() throws(JournalError) { try Self.makeDirectory(path) }
+    func make() throws(JournalError) {
+        guard try storage.makeDirectory(path) else { return }
+        // Else a power cut could take the directory with everything that was synced in it.
+        try storage.sync(directory: parent)
+    }
+
+    private var parent: String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
 
     /// Whether anything tells that a journal was ever kept here. When in doubt, it was.
     var hasRunBefore: Bool {
@@ -23,25 +31,19 @@ struct StateDirectory {
             Self.companions.map { Self.databaseName + $0 } + [
                 LockoutFile.name, RunMarkerFile.name, QueueMark.name, "quarantine",
             ]
-        return names.contains { name in
-            var status = stat()
-            return lstat(path + "/" + name, &status) == 0 || errno != ENOENT
-        }
+        return names.contains { storage.inspect(path + "/" + $0) != .missing }
     }
 
     /// What is wrong with the database's files before SQLite looks at them, if anything.
-    ///
-    /// Only `lstat`: opening the database with anything but SQLite would drop SQLite's locks, as
-    /// POSIX has it, when that file is closed.
     var fault: String? {
         for suffix in Self.companions {
-            var status = stat()
-            guard lstat(databasePath + suffix, &status) == 0 else { continue }
-            if status.st_mode & S_IFMT != S_IFREG {
-                return "\(Self.databaseName)\(suffix) is not a file"
-            }
+            switch storage.inspect(databasePath + suffix) {
+            case .missing: continue
+            case .other: return "\(Self.databaseName)\(suffix) is not a file"
             // SQLite would take it for a new database and say nothing of what is missing.
-            if suffix.isEmpty, status.st_size == 0 { return "the file is empty" }
+            case .file(bytes: 0) where suffix.isEmpty: return "the file is empty"
+            case .file: continue
+            }
         }
         return nil
     }
@@ -50,20 +52,17 @@ struct StateDirectory {
     ///
     /// - Returns: the new name, relative to the directory.
     func quarantine() throws(JournalError) -> String {
-        try Self.makeDirectory(quarantinePath)
+        _ = try storage.makeDirectory(quarantinePath)
         let taken = quarantinedNumbers()
         for number in taken.dropLast(Self.quarantineCapacity - 1) {
-            for suffix in Self.companions { remove(quarantined(number) + suffix) }
+            for suffix in Self.companions { try? storage.remove(quarantined(number) + suffix) }
         }
         let number = (taken.last ?? 0) + 1
-        for suffix in Self.companions {
-            let moved = rename(databasePath + suffix, quarantined(number) + suffix) == 0
-            guard moved || errno == ENOENT else {
-                throw systemError("rename", path: databasePath + suffix)
-            }
+        for suffix in Self.companions where storage.inspect(databasePath + suffix) != .missing {
+            try storage.rename(databasePath + suffix, to: quarantined(number) + suffix)
         }
-        try StateFile.sync(directory: quarantinePath)
-        try StateFile.sync(directory: path)
+        try storage.sync(directory: quarantinePath)
+        try storage.sync(directory: path)
         return "quarantine/journal-\(number).sqlite3"
     }
 
@@ -73,13 +72,8 @@ struct StateDirectory {
 
     /// The numbers in use, lowest first.
     private func quarantinedNumbers() -> [Int] {
-        guard let listing = opendir(quarantinePath) else { return [] }
-        defer { closedir(listing) }
         var numbers: Set<Int> = []
-        while let entry = readdir(listing) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
+        for name in storage.names(in: quarantinePath) {
             let parts = name.split(separator: ".")
             guard parts.count == 2, parts[0].hasPrefix("journal-"),
                 parts[1].hasPrefix("sqlite3"), let number = Int(parts[0].dropFirst(8))
@@ -87,11 +81,5 @@ struct StateDirectory {
             numbers.insert(number)
         }
         return numbers.sorted()
-    }
-
-    private static func makeDirectory(_ path: String) throws(JournalError) {
-        guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
-            throw systemError("mkdir", path: path)
-        }
     }
 }

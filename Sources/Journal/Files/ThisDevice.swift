@@ -15,6 +15,16 @@ public enum ThisDevice {
     /// there is no device tree.
     public static var serial: String? { firstLine(of: "serial-number", in: "/proc/device-tree") }
 
+    /// The number that its maker gave to the SD card or eMMC. Nil where there is none.
+    public static var card: String? { firstLine(of: "cid", in: "/sys/block/mmcblk0/device") }
+
+    /// Board and card together: a card that moved to another board, and a copied card in the same
+    /// board, are both other hardware. Nil where neither tells its number.
+    public static var hardware: String? {
+        if serial == nil && card == nil { return nil }
+        return "board \(serial ?? "-") card \(card ?? "-")"
+    }
+
     private static func firstLine(of name: String, in directory: String) -> String? {
         guard case .bytes(let bytes) = StateFile(name, in: directory).read(limit: 256)
         else { return nil }

@@ -7,16 +7,22 @@ struct Connection: ~Copyable {
 
     let handle: OpaquePointer
     let path: String
+    /// The disk must outlive the connection: SQLite calls it until the file is closed.
+    private let storage: any StateStorage
 
+    /// Opens the directory's database.
+    ///
     /// - Throws: also when the file can only be read and `mode` asks for more: SQLite would open
     ///   it read-only without a word.
-    init(path: String, mode: Mode) throws(JournalError) {
+    init(to directory: StateDirectory, mode: Mode) throws(JournalError) {
+        let path = directory.databasePath
         var opened: OpaquePointer?
         let flags =
             mode == .readWrite
             ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
         // Each connection belongs to one thread, so SQLite need not lock within it.
-        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
+        let code = sqlite3_open_v2(
+            path, &opened, flags | SQLITE_OPEN_NOMUTEX, directory.storage.databaseFileSystem)
         guard code == SQLITE_OK, let opened else {
             let error = JournalError(opened, code: code, operation: "open", path: path)
             sqlite3_close_v2(opened)
@@ -31,6 +37,7 @@ struct Connection: ~Copyable {
         }
         handle = opened
         self.path = path
+        storage = directory.storage
         // Only a checkpointing reader can make the writer wait, and there is none; the second is
         // for a recovery that a reader does at the same moment.
         sqlite3_busy_timeout(handle, 1_000)

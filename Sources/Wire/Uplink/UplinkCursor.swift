@@ -1,6 +1,6 @@
-/// What the uplink has been told is safe: by lane, the epoch and the last acknowledged number. It is
-/// the one thing that passes from busbar-uplink to busbard, as a small file which the one writes and
-/// the other reads to reclaim space.
+/// What the uplink has been told is safe: by lane, the epoch and the last acknowledged number. It
+/// is the one thing that passes from busbar-uplink to busbard, as a small file which the one writes
+/// and the other reads to reclaim space.
 public struct UplinkCursor: Hashable, Sendable {
     public struct Place: Hashable, Sendable {
         public var epoch: Identifier128
@@ -22,6 +22,9 @@ public struct UplinkCursor: Hashable, Sendable {
     /// put back from an old copy. busbard begins a new epoch when it reads its own epoch here.
     public var rolledBack: Identifier128?
 
+    /// What the file is called, in the uplink's own directory.
+    public static let fileName = "uplink-cursor"
+
     public init() { places = Lane.allCases.map { _ in nil } }
 
     public subscript(lane: Lane) -> Place? {
@@ -29,8 +32,8 @@ public struct UplinkCursor: Hashable, Sendable {
         set { places[Int(lane.rawValue)] = newValue }
     }
 
-    /// "busbar uplink cursor 1", then a line for each lane that has a place, the rolled-back epoch if
-    /// there is one, and a check over all of it (FNV-1a, 64 bits: against damage, not intent).
+    /// "busbar uplink cursor 1", then a line for each lane that has a place, the rolled-back epoch
+    /// if there is one, and a check over all of it (FNV-1a, 64 bits: against damage, not intent).
     ///
     /// ```
     /// busbar uplink cursor 1

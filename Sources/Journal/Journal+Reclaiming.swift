@@ -1,0 +1,296 @@
+import Units
+import Wire
+
+// Space. What the cluster has is deleted when room is wanted or its grace is over; what it has not
+// is dropped only where the quota of a lane, or a full disk, forces it.
+
+extension Journal {
+    /// Looks at what the uplink says is acknowledged, and reclaims behind it, when it is time.
+    func serviceCursor(now: Instant) throws(JournalError) {
+        guard let path = configuration.cursorPath, now >= nextCursorReading, store != nil else {
+            return
+        }
+        nextCursorReading = now + Self.cursorPeriod
+        // A cursor that is missing, torn or damaged tells nothing: what was known stays known.
+        guard case .bytes(let bytes) = configuration.storage.read(path, limit: 4_096),
+            let cursor = UplinkCursor(text: String(decoding: bytes, as: UTF8.self))
+        else { return }
+        if cursor.rolledBack == epoch { try beginEpochAfterRollback(now: now) }
+        try note(cursor)
+        guard now >= nextReclaim else { return }
+        try reclaim(now: now)
+    }
+
+    /// Takes over what of a cursor can be true: a number of an epoch that this file has, within
+    /// that epoch, and not below what was acknowledged before.
+    private func note(_ cursor: UplinkCursor) throws(JournalError) {
+        guard let store else { return }
+        let epochs = try store.epochs()
+        for lane in Lane.allCases {
+            let index = Int(lane.rawValue)
+            guard let place = cursor[lane],
+                let at = epochs.firstIndex(where: { $0.identifier == place.epoch })
+            else { continue }
+            // Numbers go on upwards through all epochs, and the uplink sends one epoch after the
+            // other: what is acknowledged in one covers the ones before it.
+            let first = epochs[at].first[index]
+            let end = at + 1 < epochs.count ? epochs[at + 1].first[index] : counters[index].next
+            guard place.upTo >= first, place.upTo < end else { continue }
+            acknowledged[index] = max(acknowledged[index], place.upTo)
+        }
+    }
+
+    /// Begins a new epoch, because a bridge has acknowledged a number of this one that the device
+    /// never sent: the database was put back from an old copy, and another life of it went further.
+    ///
+    /// All rows stay. Those that are not acknowledged keep their epoch, because an event's identity
+    /// never changes once it has a number: somebody may have read it already. Where the other life
+    /// has used such a number for another event, the consumer finds it by the hash, dead-letters it
+    /// and raises an alarm; renumbering here would make two events of one wherever this life's
+    /// event had already arrived.
+    private func beginEpochAfterRollback(now: Instant) throws(JournalError) {
+        let added = configuration.identifiers()
+        let stamp = latestStamp
+        try attempt(now: now) { (store, batch) throws(JournalError) in
+            try store.addEpoch(
+                added, reason: .rollback, wall: stamp.wall, first: batch.counters.map(\.next))
+            try batch.add(.queueOpened(epoch: added, reason: .rollback), stamp: stamp)
+        }
+        epoch = added
+        // After the commit: a power cut between the two makes the next start begin one more epoch,
+        // which costs nothing.
+        isQueueMarkDue = true
+        try serviceFiles()
+    }
+
+    /// Deletes acknowledged rows whose grace is over, one step a lane.
+    private func reclaim(now: Instant) throws(JournalError) {
+        let wall = latestStamp.wall.unixMilliseconds + (now - latestStamp.at).rawValue
+        let cutoff = wall - configuration.acknowledgedGrace.rawValue
+        var isMore = false
+        try attempt(now: now) { (store, batch) throws(JournalError) in
+            for lane in Lane.allCases {
+                let freed = try batch.reclaim(lane, atMost: Self.reclaimStep, olderThan: cutoff)
+                isMore = isMore || freed >= Self.reclaimStep
+            }
+        }
+        nextReclaim = isMore ? now : now + Self.reclaimPeriod
+    }
+
+    /// Commits what waits although the disk is full, by giving up in this order: the log's frames
+    /// that can go into the file, what the cluster has, telemetry, events, and at last the reserve.
+    /// Only for alarms and the lockout: an event is not worth another one.
+    ///
+    /// - Throws: `error` where nothing helped, or whatever else went wrong.
+    func relieve(_ error: JournalError, now: Instant, extra: Extra?) throws(JournalError) {
+        try emptyLog()
+        for relief in [Relief.none, .acknowledged, .telemetry, .event] where store != nil {
+            if try isCommitted(under: relief, extra: extra) { return }
+        }
+        guard configuration.storage.inspect(reserveFile) != .missing else { throw error }
+        try configuration.storage.remove(reserveFile)
+        let fact = JournalFact.reserveReleased(bytes: configuration.reserveBytes)
+        pending.append(.row(Row(fact, stamp: latestStamp)))
+        isReserveReleased = true
+        nextReserve = now + Self.reservePeriod
+        if store == nil { try openStore(now: now) }
+        // With the reserve's room the log's frames fit into the file, and the log begins anew in
+        // the blocks that it has.
+        try emptyLog()
+        if try isCommitted(under: .event, extra: extra) { return }
+        try commitAll(extra: extra)
+    }
+
+    /// Moves what the log holds into the file as far as there is room.
+    private func emptyLog() throws(JournalError) {
+        do {
+            try store?.checkpoint()
+        } catch {
+            guard error.isFull else { throw error }
+        }
+    }
+
+    /// - Returns: false if there was no room for that either.
+    private func isCommitted(under relief: Relief, extra: Extra?) throws(JournalError) -> Bool {
+        do {
+            try commitAll(extra: extra, relief: relief)
+            return true
+        } catch {
+            guard error.isFull else { throw error }
+            return false
+        }
+    }
+
+    private var reserveFile: String { directory.path + "/reserve" }
+
+    /// Makes the reserve, at the start and again when there is room for it and as much beside it.
+    func serviceReserve(now: Instant) throws(JournalError) {
+        guard configuration.reserveBytes > 0, now >= nextReserve else { return }
+        nextReserve = now + Self.reservePeriod
+        let storage = configuration.storage
+        guard storage.inspect(reserveFile) == .missing,
+            let free = storage.freeBytes(at: directory.path),
+            free >= configuration.reserveBytes * 2
+        else { return }
+        try storage.preallocate(reserveFile, bytes: configuration.reserveBytes)
+        guard isReserveReleased else { return }
+        isReserveReleased = false
+        enqueue(
+            .row(Row(.reserveRestored(bytes: configuration.reserveBytes), stamp: latestStamp)),
+            isUrgent: false, now: now)
+    }
+}
+
+/// What is given up for an alarm on a full disk; each includes the ones before it.
+enum Relief {
+    case none, acknowledged, telemetry, event
+}
+
+extension Batch {
+    /// Deletes acknowledged rows from the front of a lane: at most `surplus` bytes, of rows
+    /// recorded before `cutoff`. Nothing is lost by it, so it is no event.
+    ///
+    /// - Returns: the bytes of what was deleted.
+    mutating func reclaim(
+        _ lane: Lane, atMost surplus: Int64, olderThan cutoff: Int64 = .max
+    ) throws(JournalError) -> Int64 {
+        let index = Int(lane.rawValue)
+        guard
+            let front = try store.front(
+                of: lane, upTo: acknowledged[index], bytes: surplus, olderThan: cutoff)
+        else { return 0 }
+        try store.delete(lane, upTo: front.last)
+        // Everything up to there is acknowledged, the gaps too: one takes their place.
+        try store.replaceGaps(of: lane, with: .acknowledged, 1...front.last)
+        counters[index].bytes -= front.bytes
+        try store.set(counters[index], of: lane, isFarewell: false)
+        return front.bytes
+    }
+
+    /// On a full disk: gives up what `relief` says, before anything is added.
+    mutating func give(_ relief: Relief, stamp: Stamp) throws(JournalError) {
+        guard relief != .none else { return }
+        for lane in Lane.allCases { _ = try reclaim(lane, atMost: .max) }
+        guard relief != .acknowledged else { return }
+        try drop(Journal.reliefStep, from: .telemetry, reason: .disk, stamp: stamp)
+        guard relief == .event else { return }
+        try drop(Journal.reliefStep, from: .event, reason: .disk, stamp: stamp)
+    }
+
+    /// Holds a lane to its quota from the front: rows that the cluster has go first, and then, but
+    /// never in the alarm lane, rows that it has not, which become a declared gap and an event.
+    /// Down to nine tenths of the quota, so that the next time is far away.
+    mutating func hold(_ lane: Lane, to quota: Int64, stamp: Stamp) throws(JournalError) {
+        let index = Int(lane.rawValue)
+        guard counters[index].bytes > quota else { return }
+        let target = quota / 10 * 9
+        _ = try reclaim(lane, atMost: counters[index].bytes - target)
+        guard lane != .alarm, counters[index].bytes > quota else { return }
+        try drop(counters[index].bytes - target, from: lane, reason: .quota, stamp: stamp)
+    }
+
+    /// Drops rows from the front of a lane until `surplus` bytes are gone, acknowledged or not.
+    private mutating func drop(
+        _ surplus: Int64, from lane: Lane, reason: DropReason, stamp: Stamp
+    ) throws(JournalError) {
+        let index = Int(lane.rawValue)
+        guard let front = try store.front(of: lane, upTo: .max, bytes: surplus) else { return }
+        try store.delete(lane, upTo: front.last)
+        // Drops are always at the front, so that the front needs one gap only, however often.
+        let first = try store.firstDropped(in: lane) ?? front.first
+        try store.replaceGaps(of: lane, with: .dropped, first...front.last)
+        counters[index].bytes -= front.bytes
+        try store.set(counters[index], of: lane, isFarewell: false)
+        try add(
+            .queueDropped(
+                Drop(
+                    lane: lane, first: front.first, last: front.last, count: front.count,
+                    bytes: front.bytes, oldest: front.oldest, newest: front.newest,
+                    reason: reason)),
+            stamp: stamp)
+    }
+}
+
+extension Store {
+    /// The oldest rows of a lane: numbers, rows, bytes, and wall times of the first and the last.
+    struct Front {
+        var first: Int64
+        var last: Int64
+        var count: Int64 = 0
+        var bytes: Int64 = 0
+        var oldest: Int64
+        var newest: Int64
+    }
+
+    /// The rows from the oldest on, up to a number, until there are `surplus` bytes of them or one
+    /// is not older than `cutoff`. Nil if there are none.
+    func front(
+        of lane: Lane, upTo: Int64, bytes surplus: Int64, olderThan cutoff: Int64 = .max
+    ) throws(JournalError) -> Front? {
+        let rows = try connection.prepare(
+            """
+            SELECT seq, wall_ms, 48 + length(type) + length(CAST(subject AS BLOB)) + length(data)
+            FROM \(lane.name)_lane WHERE seq <= \(upTo) ORDER BY seq
+            """)
+        defer { rows.reset() }
+        var front: Front?
+        while front.map({ $0.bytes < surplus }) ?? true, try rows.step() {
+            let (seq, wall) = (rows.integer(0), rows.integer(1))
+            guard wall < cutoff else { break }
+            var grown = front ?? Front(first: seq, last: seq, oldest: wall, newest: wall)
+            grown.last = seq
+            grown.newest = wall
+            grown.count += 1
+            grown.bytes += rows.integer(2)
+            front = grown
+        }
+        return front
+    }
+
+    func checkpoint() throws(JournalError) {
+        _ = try connection.integer("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    func delete(_ lane: Lane, upTo last: Int64) throws(JournalError) {
+        try connection.execute("DELETE FROM \(lane.name)_lane WHERE seq <= \(last)")
+    }
+
+    func firstDropped(in lane: Lane) throws(JournalError) -> Int64? {
+        try connection.integer(
+            """
+            SELECT min(first) FROM gaps
+            WHERE lane = \(lane.rawValue) AND reason = \(GapReason.dropped.rawValue)
+            """)
+    }
+
+    /// Declares one gap in place of those within it. One that begins before it stays: the numbers
+    /// in front of it have no other.
+    func replaceGaps(
+        of lane: Lane, with reason: GapReason, _ range: ClosedRange<Int64>
+    ) throws(JournalError) {
+        try connection.execute(
+            """
+            DELETE FROM gaps WHERE lane = \(lane.rawValue)
+            AND first >= \(range.lowerBound) AND last <= \(range.upperBound)
+            """)
+        try declareGap(reason, in: lane, range)
+    }
+
+    /// Oldest first.
+    func epochs() throws(JournalError) -> [Epoch] {
+        let query = try connection.prepare(
+            """
+            SELECT epoch, alarm_first, event_first, telemetry_first FROM epochs ORDER BY n
+            """)
+        var epochs: [Epoch] = []
+        while try query.step() {
+            // One that cannot be read keeps its place: the numbers before the next are its own.
+            let identifier = Identifier128(bytes: query.blob(0)) ?? Identifier128(high: 0, low: 0)
+            epochs.append(
+                Epoch(
+                    identifier: identifier,
+                    first: [query.integer(1), query.integer(2), query.integer(3)]))
+        }
+        return epochs
+    }
+}
