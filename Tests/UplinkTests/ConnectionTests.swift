@@ -71,6 +71,27 @@ struct ConnectionTests {
         #expect(bench.findings.last.map { $0.kind == .clientTakenOver && !$0.isActive } == true)
     }
 
+    @Test("the same without the broker's word, as old brokers do it: said after five times")
+    func silentTakeover() {
+        var bench = SessionBench()
+        for _ in 0..<5 {
+            #expect(bench.findings.isEmpty)
+            while !bench.session.isConnected { bench.pass(.seconds(1)) }
+            bench.session.note(.disconnected(.lost("closed")), now: bench.now)
+            bench.turn()
+        }
+        #expect(bench.findings.map(\.kind) == [.clientTakenOver])
+        #expect(
+            bench.session.explanation
+                == "the connection ends soon after it was made and without a reason, 5 times in a "
+                + "row: perhaps another client connects as \"heater-1\": look into the broker's log, "
+                + "and stop the other one")
+        while !bench.session.isConnected { bench.pass(.seconds(1)) }
+        bench.pass(.seconds(61))
+        #expect(bench.findings.map(\.isActive) == [true, false])
+        #expect(bench.session.explanation == nil)
+    }
+
     struct Row: CustomTestStringConvertible, Sendable {
         let failure: ConnectFailure
         let text: String

@@ -44,6 +44,7 @@ extension UplinkSession {
                 + "the other one; tried again within \(limits.takeoverWait.rawValue / 60_000) min"
         }
         if let connectFailure { return text(of: connectFailure) }
+        if shortLives >= limits.shortLivesMax { return shortLivesText }
         return disconnectReason.flatMap { text(of: $0) }
     }
 

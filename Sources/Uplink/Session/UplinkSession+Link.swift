@@ -49,6 +49,12 @@ extension UplinkSession {
             if now - since >= limits.stableAfter {
                 backoff.reset()
                 takeovers = 0
+                shortLives = 0
+            } else if case .lost = reason {
+                shortLives += 1
+                if shortLives >= limits.shortLivesMax {
+                    report(.clientTakenOver, shortLivesText, now: now)
+                }
             }
         case .leaving(let then):
             forgetFlight()
@@ -73,6 +79,12 @@ extension UplinkSession {
                 + "and certificate, and stop it",
             now: now)
         waitToConnect(backoff.longWait(limits.takeoverWait), now)
+    }
+
+    var shortLivesText: String {
+        "the connection ends soon after it was made and without a reason, \(shortLives) times in a "
+            + "row: perhaps another client connects as \"\(settings.device)\": look into the broker's "
+            + "log, and stop the other one"
     }
 
     private mutating func waitToConnect(_ wait: Milliseconds, _ now: Instant) {
@@ -117,8 +129,9 @@ extension UplinkSession {
             leave(now: now, then: now + wait)
             return outbox.removeFirst()
         case .connected(let since):
-            if takeovers > 0, now - since >= limits.stableAfter {
+            if takeovers + shortLives > 0, now - since >= limits.stableAfter {
                 takeovers = 0
+                shortLives = 0
                 endFinding(.clientTakenOver, now: now)
             }
             return connectedStep(now: now)

@@ -218,6 +218,10 @@ extension UplinkSession {
             return "the bridge \(hello.bridge) of \(shard) acknowledges nothing now: "
                 + (hello.reason ?? "it gives no reason")
         }
+        if !hasSubscribers {
+            return "the broker takes events but nobody subscribes to them (\(shard)): start the "
+                + "busbar-bridge that owns this shard"
+        }
         return "the broker takes events but no bridge acknowledges (\(shard)): check that a "
             + "busbar-bridge owns this shard, and that it reaches Kafka"
     }

@@ -52,6 +52,9 @@ public struct UplinkSession: Sendable {
     var connectFailure: ConnectFailure?
     var disconnectReason: DisconnectReason?
     var takeovers = 0
+    /// Connections in a row that ended without a word before they were stable. mosquitto 2.0.11
+    /// closes a connection that is taken over without saying so.
+    var shortLives = 0
     var isSubscribeAsked = false
     var subscribeCodes: [UInt8]?
     var isStopping = false

@@ -86,6 +86,8 @@ public struct UplinkLimits: Hashable, Sendable {
     /// the installation, and then it is tried at most as often as this.
     public var takeoversMax: Int = 3
     public var takeoverWait = Milliseconds.seconds(600)
+    /// So many connections that end early without a reason are a pattern.
+    public var shortLivesMax = 5
 
     /// How often the journal is asked where its lanes stand. A new alarm waits so long at the most.
     public var stateInterval = Milliseconds(250)
