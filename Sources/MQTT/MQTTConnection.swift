@@ -1,8 +1,8 @@
 import CMosquitto
 import Glibc
 
-/// One connection to a broker, from its making to its end: MQTT 5, TLS 1.3 with certificates on both
-/// sides. A new connection is a new instance, with the certificate files as they are then.
+/// One connection to a broker, from its making to its end: MQTT 5, TLS 1.3 with certificates on
+/// both sides. A new connection is a new instance, with the certificate files as they are then.
 ///
 /// Everything happens within `poll`, on the caller's thread; the library starts none. What comes is
 /// handed out as values, so no callback ever runs in the midst of the caller's state. The library
@@ -202,7 +202,8 @@ public final class MQTTConnection {
         mosquitto_want_write(handle) || (phase == .connecting && certificate == nil)
     }
 
-    /// Bytes that TLS has read from the socket and nobody from TLS: the kernel knows nothing of them.
+    /// Bytes that TLS has read from the socket and nobody from TLS: the kernel knows nothing of
+    /// them.
     private var hasDecryptedBytes: Bool {
         guard phase != .ended, let pointer = mosquitto_ssl_get(handle) else { return false }
         return SSL_pending(OpaquePointer(pointer)) > 0

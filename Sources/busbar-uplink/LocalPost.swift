@@ -1,8 +1,8 @@
 import Glibc
 import JSON
 
-/// Messages for busbard's local socket. Nothing here waits: a busbard that hangs or is away must not
-/// hold up an alarm on its way to the cluster, nor be held up by us.
+/// Messages for busbard's local socket. Nothing here waits: a busbard that hangs or is away must
+/// not hold up an alarm on its way to the cluster, nor be held up by us.
 struct LocalPost: ~Copyable {
     private static let queueMax = 64
     private static let replyBytesMax = 64 << 10

@@ -53,7 +53,8 @@ struct StartError: Error {
     var exitCode: Int32
     var message: String
 
-    /// - Parameter exitCode: 1 if something is wrong with the machine or its files, 2 with the call.
+    /// - Parameter exitCode: 1 if something is wrong with the machine or its files, 2 with the
+    ///   call.
     init(_ message: String, exitCode: Int32 = 1) {
         self.message = message
         self.exitCode = exitCode

@@ -8,7 +8,8 @@ struct StateDirectory {
 
     let path: String
 
-    /// - Throws: if nothing can be written there: without a cursor all would be sent again and again.
+    /// - Throws: if nothing can be written there: without a cursor all would be sent again and
+    ///   again.
     init(path: String) throws(StartError) {
         self.path = path
         if mkdir(path, 0o755) != 0, errno != EEXIST {

@@ -7,8 +7,8 @@ import Units
 import Uplink
 import Wire
 
-/// Does what the session asks for, and tells it what came of it: the only place of the uplink with a
-/// clock, files and sockets.
+/// Does what the session asks for, and tells it what came of it: the only place of the uplink with
+/// a clock, files and sockets.
 struct UplinkDriver: ~Copyable {
     /// How often the credentials are looked at, in ms. A renewed certificate is in use that soon.
     private static let credentialsInterval = Milliseconds.seconds(5)

@@ -222,7 +222,7 @@ struct AcknowledgementTests {
         #expect(bench.statuses.allSatisfy { $0.guarantee == .local })
         #expect(
             bench.session.explanation
-                == "the site file says guarantee \"local\": events are kept on the device and never "
-                + "sent")
+                == "the site file says guarantee \"local\": events are kept on the device and "
+                + "never sent")
     }
 }

@@ -63,8 +63,8 @@ struct ConnectionTests {
         #expect(bench.findings.map(\.kind).contains(.clientTakenOver))
         #expect(
             bench.session.explanation
-                == "another client connects as \"heater-1\" and takes our connection: stop the other "
-                + "one; tried again within 10 min")
+                == "another client connects as \"heater-1\" and takes our connection: stop the "
+                + "other one; tried again within 10 min")
         bench.pass(.seconds(302))
         #expect((bench.connects[count] - third).rawValue <= 600_000)
         bench.pass(.seconds(70))
@@ -84,8 +84,8 @@ struct ConnectionTests {
         #expect(
             bench.session.explanation
                 == "the connection ends soon after it was made and without a reason, 5 times in a "
-                + "row: perhaps another client connects as \"heater-1\": look into the broker's log, "
-                + "and stop the other one")
+                + "row: perhaps another client connects as \"heater-1\": look into the broker's "
+                + "log, and stop the other one")
         while !bench.session.isConnected { bench.pass(.seconds(1)) }
         bench.pass(.seconds(61))
         #expect(bench.findings.map(\.isActive) == [true, false])
@@ -177,8 +177,8 @@ struct ConnectionTests {
         #expect(bench.batches.isEmpty)
         #expect(
             bench.session.explanation
-                == "the broker does not let us hear acknowledgements (not authorised): let the client "
-                + "\"heater-1\" subscribe to busbar/v1/down/heater-1/ack/+")
+                == "the broker does not let us hear acknowledgements (not authorised): let the "
+                + "client \"heater-1\" subscribe to busbar/v1/down/heater-1/ack/+")
         #expect(bench.session.status(now: bench.now).state == .blocked)
     }
 

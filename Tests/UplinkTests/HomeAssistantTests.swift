@@ -50,8 +50,8 @@ struct HomeAssistantTests {
         #expect(config["unique_id"]?.string == "busbar_heater-1_temperature1")
         #expect(
             config["value_template"]?.string
-                == "{{ value_json.temperature1 / 1000 if value_json.temperature1 is number else None "
-                + "}}")
+                == "{{ value_json.temperature1 / 1000 if value_json.temperature1 is number else "
+                + "None }}")
     }
 
     @Test("values are those of the image; what is not good is null")

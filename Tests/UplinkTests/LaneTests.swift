@@ -76,8 +76,8 @@ struct LaneTests {
         #expect(bench.findings.map(\.kind) == [.numbersMissing])
         #expect(
             bench.findings[0].text
-                == "2 events of lane event, numbers 4 to 5, are neither in the journal nor declared "
-                + "lost: the lane waits 60 s for busbard to declare them")
+                == "2 events of lane event, numbers 4 to 5, are neither in the journal nor "
+                + "declared lost: the lane waits 60 s for busbard to declare them")
         bench.hear(bench.acknowledgement(3))
         bench.pass(.seconds(50))
         #expect(bench.batches.count == 1)

@@ -24,8 +24,8 @@ public struct UplinkReport: Sendable {
         self.monotonicMs = monotonicMs
     }
 
-    /// `status` is what the uplink wrote, or null; `age_ms` how old that is; `problem` what is wrong
-    /// with the uplink as a program, in one line with what to do, or null.
+    /// `status` is what the uplink wrote, or null; `age_ms` how old that is; `problem` what is
+    /// wrong with the uplink as a program, in one line with what to do, or null.
     public var answer: JSONValue {
         guard let directory else {
             return reply(

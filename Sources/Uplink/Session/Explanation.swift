@@ -82,8 +82,8 @@ extension UplinkSession {
     /// A Raspberry Pi without a battery clock boots in the past, where no certificate is valid.
     private func clockHint(_ otherwise: String) -> String {
         wall?.quality == .unsynced
-            ? ": the clock of this device is not set, so no certificate can be judged: wait for the "
-                + "time server, or check it with timedatectl"
+            ? ": the clock of this device is not set, so no certificate can be judged: wait for "
+                + "the time server, or check it with timedatectl"
             : ": \(otherwise)"
     }
 

@@ -62,17 +62,18 @@ struct LaneProgress: Sendable {
     private var emptyWhenLast: Int64?
     /// The journal has no more rows of this epoch, and never will have.
     private var isExhausted = false
-    /// What the running hash is after each batch that was sent and is not acknowledged, those before
-    /// a step back too: an acknowledgement of the first sending may still come.
+    /// What the running hash is after each batch that was sent and is not acknowledged, those
+    /// before a step back too: an acknowledgement of the first sending may still come.
     private var digests: [(last: Int64, digest: RunningDigest)] = []
     /// Whether there is only one running hash that an end can have: it has been carried from the
     /// first number of the epoch, over rows alone. After the loss of a cursor it begins anew, and a
-    /// gap may have been rows that were sent before they were dropped; then an older acknowledgement
-    /// has another hash rightly.
+    /// gap may have been rows that were sent before they were dropped; then an older
+    /// acknowledgement has another hash rightly.
     private(set) var isChainWhole = true
     /// Whether the place came from a cursor, so that every number from `next` on must be there.
     private var isPlaceKnown = false
-    /// Once somebody has waited for a declaration, later holes of the same damage are not waited for.
+    /// Once somebody has waited for a declaration, later holes of the same damage are not waited
+    /// for.
     private var wasMissingDeclared = false
     /// What a cursor said that this journal has never had: it is an older copy.
     private(set) var cursorAhead: Int64?
@@ -136,8 +137,8 @@ struct LaneProgress: Sendable {
             return
         }
         enter(epochs, known)
-        // A place beyond the end is an old copy of the journal: all that it has of the epoch is sent
-        // again.
+        // A place beyond the end is an old copy of the journal: all that it has of the epoch is
+        // sent again.
         let end = Self.end(of: known, in: epochs) ?? last
         if cursor.upTo > end, epochEnd == nil { cursorAhead = cursor.upTo }
         guard cursor.upTo <= end, cursor.upTo >= acknowledged else { return }
@@ -202,8 +203,8 @@ struct LaneProgress: Sendable {
             return .refused("a page from \(page.from) came where \(next) was asked for")
         }
         guard let first = page.records.first, first.epoch == epoch else {
-            // Nothing of this epoch from here on. What stands at its end without a row is a gap that
-            // needs no declaring: no later number of this epoch waits for it.
+            // Nothing of this epoch from here on. What stands at its end without a row is a gap
+            // that needs no declaring: no later number of this epoch waits for it.
             if epochEnd != nil { isExhausted = true }
             emptyWhenLast = last
             return .taken
@@ -214,8 +215,8 @@ struct LaneProgress: Sendable {
             return .refused("rows from \(page.from) are not in order, or of several runs")
         }
         if !isPlaceKnown, window.isEmpty, next == acknowledged + 1, first.seq > next {
-            // Nobody knows of an acknowledgement in this epoch, and its first rows are gone: busbard
-            // let them go because they were acknowledged, or dropped them and declared it.
+            // Nobody knows of an acknowledgement in this epoch, and its first rows are gone:
+            // busbard let them go because they were acknowledged, or dropped them and declared it.
             leap(to: first.seq, declared: page.gaps)
         }
         isPlaceKnown = true
@@ -366,8 +367,8 @@ struct LaneProgress: Sendable {
         return upTo > min(last, epochEnd ?? .max) ? .contradicted : .unmatched
     }
 
-    /// The broker took the batches of the window up to the first that it has not confirmed: all that
-    /// counts where no bridge of ours is.
+    /// The broker took the batches of the window up to the first that it has not confirmed: all
+    /// that counts where no bridge of ours is.
     mutating func acknowledgePublished(now: Instant) -> Bool {
         guard let end = window.prefix(while: { $0.isTaken }).last else { return false }
         _ = move(to: end.last, digest: end.digest, now: now)

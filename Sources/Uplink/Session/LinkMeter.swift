@@ -1,12 +1,12 @@
 import Units
 
 /// What the link to the broker takes, from the confirmations of what was sent: its rate is the
-/// greatest rate of delivery lately, its delay the shortest round trip lately. With both it is known
-/// how much may be under way without a queue of more than a given time.
+/// greatest rate of delivery lately, its delay the shortest round trip lately. With both it is
+/// known how much may be under way without a queue of more than a given time.
 ///
 /// The idea is BBR's (Cardwell and others, "BBR: congestion-based congestion control", 2016). It is
-/// needed above TCP because the kernel takes megabytes for a slow link before it says "full", and an
-/// alarm would wait behind all of it.
+/// needed above TCP because the kernel takes megabytes for a slow link before it says "full", and
+/// an alarm would wait behind all of it.
 struct LinkMeter: Hashable, Sendable {
     /// For how long the greatest rate counts: one to two times this.
     static let rateWindow = Milliseconds.seconds(10)
@@ -94,8 +94,8 @@ struct LinkMeter: Hashable, Sendable {
         }
     }
 
-    /// The connection ended: what was under way is not any longer. The measurements stay; it is most
-    /// often the same link that comes back.
+    /// The connection ended: what was under way is not any longer. The measurements stay; it is
+    /// most often the same link that comes back.
     mutating func disconnected() {
         bytesInFlight = 0
         isProbing = false

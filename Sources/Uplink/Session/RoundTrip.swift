@@ -10,8 +10,8 @@ struct RoundTrip: Hashable, Sendable {
     /// Time-outs since the last acknowledgement.
     private(set) var timeouts = 0
 
-    /// - Parameter sample: of a batch that was sent once; of two sendings nobody knows which one was
-    ///   answered.
+    /// - Parameter sample: of a batch that was sent once; of two sendings nobody knows which one
+    ///   was answered.
     mutating func measured(_ sample: Milliseconds) {
         let sample = max(sample, .zero)
         guard let mean = smoothed else {

@@ -83,8 +83,8 @@ extension UplinkSession {
 
     var shortLivesText: String {
         "the connection ends soon after it was made and without a reason, \(shortLives) times in a "
-            + "row: perhaps another client connects as \"\(settings.device)\": look into the broker's "
-            + "log, and stop the other one"
+            + "row: perhaps another client connects as \"\(settings.device)\": look into the "
+            + "broker's log, and stop the other one"
     }
 
     private mutating func waitToConnect(_ wait: Milliseconds, _ now: Instant) {

@@ -29,8 +29,8 @@ extension UplinkSession {
         let before = hello
         hello = said
         guard said.guarantee == .kafka, said.session != before?.session || isStalled else { return }
-        // A bridge that has just begun remembers nothing of what was sent before. Not more often than
-        // the shortest time-out, whoever says hello.
+        // A bridge that has just begun remembers nothing of what was sent before. Not more often
+        // than the shortest time-out, whoever says hello.
         guard !isRetained, now - helloAt >= limits.ackTimeoutMin else { return }
         helloAt = now
         for index in lanes.indices where !lanes[index].window.isEmpty {

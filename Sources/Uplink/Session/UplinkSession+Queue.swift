@@ -113,8 +113,9 @@ extension UplinkSession {
         report(
             .rolledBack,
             "the cluster knows lane \(lane.name) of epoch \(epoch.text) up to \(told) in another way "
-                + "than this journal, which ends at \(lanes[Int(lane.rawValue)].last): an older copy "
-                + "of the database or card is in use; busbard begins a new epoch, nothing is deleted",
+                + "than this journal, which ends at \(lanes[Int(lane.rawValue)].last): an older "
+                + "copy of the database or card is in use; busbard begins a new epoch, "
+                + "nothing is deleted",
             now: now)
     }
 }

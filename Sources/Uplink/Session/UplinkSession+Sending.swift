@@ -187,7 +187,8 @@ extension UplinkSession {
     // MARK: - Time-outs
 
     /// When the oldest batch of the window is given up and sent again; nil when none waits for an
-    /// acknowledgement. While the broker has not confirmed it, the connection is what is waited for.
+    /// acknowledgement. While the broker has not confirmed it, the connection is what is waited
+    /// for.
     func ackDeadline(of lane: LaneProgress) -> Instant? {
         guard let published = lane.window.first?.publishedAt else { return nil }
         let from = max(published, lane.acknowledgedAt ?? .never, patienceFrom)
@@ -211,8 +212,8 @@ extension UplinkSession {
         if settings.guarantee == .broker {
             return hasSubscribers
                 ? "the broker does not confirm the events"
-                : "the broker has nobody who subscribes to our events (\(shard)), so it throws them "
-                    + "away: connect the bridge"
+                : "the broker has nobody who subscribes to our events (\(shard)), so it throws "
+                    + "them away: connect the bridge"
         }
         if let hello, hello.guarantee == .none {
             return "the bridge \(hello.bridge) of \(shard) acknowledges nothing now: "

@@ -9,8 +9,8 @@ public import Wire
 /// What must never happen:
 /// - The cursor moves past an event that the cluster does not have. Only an acknowledgement whose
 ///   MAC is right, for the end of a batch that was sent, with the running hash of that sending,
-///   moves it (guarantee `kafka`). Where no such acknowledgement comes, nothing is given up, however
-///   long it takes: it is a stall, it is shown, and it raises an alarm.
+///   moves it (guarantee `kafka`). Where no such acknowledgement comes, nothing is given up,
+///   however long it takes: it is a stall, it is shown, and it raises an alarm.
 /// - An alarm waits behind a backlog. Alarms go first, and what is under way before them is bounded
 ///   by the time that the link takes for it.
 /// - Memory grows with the backlog. The session keeps where each batch ends, not what it holds.
