@@ -138,6 +138,11 @@ final class Device {
     /// 5 ms: chosen, for starting only.
     private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
 
+    /// What busbar-uplink wrote of itself last; nil when there is nothing to be read.
+    static func uplinkStatusFile(in directory: String?) -> [UInt8]? {
+        directory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
+    }
+
     /// The kernel's number for this boot. A system without one gets a random number: each start
     /// then looks like a boot of its own, which is the careful way.
     static func bootIdentifier() -> Identifier128 {

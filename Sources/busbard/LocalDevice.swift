@@ -6,7 +6,6 @@ import LinuxHAL
 import LocalAPI
 import Runtime
 import Simulation
-import Site
 import Synchronization
 import Units
 import Wire
@@ -190,9 +189,8 @@ final class LocalDevice: DeviceBackend {
     }
 
     func uplinkStatus() -> JSONValue {
-        let bytes = uplinkDirectory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
-        return UplinkReport(
-            directory: uplinkDirectory, bytes: bytes, boot: Device.bootIdentifier().text,
+        UplinkReport(
+            directory: uplinkDirectory, bytes: Device.uplinkStatusFile(in: uplinkDirectory), boot: Device.bootIdentifier().text,
             monotonicMs: MonotonicClock().now().rawValue
         ).answer
     }
