@@ -100,7 +100,8 @@ let package = Package(
         .systemLibrary(name: "CMosquitto"),
         .target(name: "MQTT", dependencies: ["CMosquitto"], swiftSettings: unsafeByNature),
         .target(
-            name: "Uplink", dependencies: ["Units", "Events", "Wire", "Transit", "JSON", "Journal"],
+            name: "Uplink",
+            dependencies: ["Units", "Events", "Wire", "Transit", "JSON", "Journal"],
             swiftSettings: checked),
         .target(
             name: "Bridge", dependencies: ["Units", "Events", "Wire", "Transit", "JSON"],
@@ -127,7 +128,9 @@ let package = Package(
 
         .executableTarget(
             name: "busbar-uplink",
-            dependencies: ["Uplink", "MQTT", "Transit", "Wire", "Site", "LinuxHAL", "Units", "JSON"],
+            dependencies: [
+                "Uplink", "MQTT", "Transit", "Wire", "Site", "LinuxHAL", "Units", "JSON",
+            ],
             swiftSettings: unsafeByNature),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),

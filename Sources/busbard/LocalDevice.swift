@@ -190,7 +190,8 @@ final class LocalDevice: DeviceBackend {
 
     func uplinkStatus() -> JSONValue {
         UplinkReport(
-            directory: uplinkDirectory, bytes: Device.uplinkStatusFile(in: uplinkDirectory), boot: Device.bootIdentifier().text,
+            directory: uplinkDirectory, bytes: Device.uplinkStatusFile(in: uplinkDirectory),
+            boot: Device.bootIdentifier().text,
             monotonicMs: MonotonicClock().now().rawValue
         ).answer
     }

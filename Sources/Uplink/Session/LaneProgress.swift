@@ -56,6 +56,8 @@ struct LaneProgress: Sendable {
     /// What is read and not yet sent, the next row first.
     private(set) var page: QueuePage?
     private(set) var missing: Missing?
+    /// Missing numbers above the base that were gone across, so that they are told once.
+    private var crossed: [ClosedRange<Int64>] = []
     /// The journal's last number.
     private(set) var last: Int64 = 0
     /// The journal said that there is nothing from `next` on, when its last number was this.
@@ -159,6 +161,7 @@ struct LaneProgress: Sendable {
         isPlaceKnown = false
         cursorAhead = nil
         digests = []
+        crossed = []
         wasMissingDeclared = false
         roundTrip.progressed()
         goBack()
@@ -220,6 +223,7 @@ struct LaneProgress: Sendable {
             leap(to: first.seq, declared: page.gaps)
         }
         isPlaceKnown = true
+        if !crossed.isEmpty { page.gaps = Self.merged(page.gaps + crossed) }
         let hole = firstHole(in: page)
         guard let hole else {
             self.page = page
@@ -239,6 +243,7 @@ struct LaneProgress: Sendable {
         }
         wasMissingDeclared = true
         missing = nil
+        crossed.append(hole)
         page.gaps = Self.merged(page.gaps + [hole])
         // Later holes of this page are met when their turn comes.
         let end = firstHole(in: page)?.lowerBound ?? .max
@@ -259,7 +264,9 @@ struct LaneProgress: Sendable {
     }
 
     private mutating func leap(to first: Int64, declared: [ClosedRange<Int64>]) {
-        if let gap = declared.first(where: { $0.contains(first - 1) }), gap.lowerBound <= next {
+        if let gap = Self.merged(declared).first(where: { $0.contains(first - 1) }),
+            gap.lowerBound <= next
+        {
             return
         }
         acknowledged = first - 1
@@ -379,6 +386,7 @@ struct LaneProgress: Sendable {
         let covered = window.prefix { $0.last <= end }
         window.removeFirst(covered.count)
         digests.removeAll { $0.last <= end }
+        crossed.removeAll { $0.upperBound <= end }
         acknowledged = end
         acknowledgedDigest = digest
         gaps = gaps.compactMap { gap in

@@ -23,7 +23,6 @@ extension UplinkSession {
             subscribeCodes = nil
             hasSubscribers = true
             statusAt = .never
-            isHomeDescribed = false
             counters.connects += 1
             for index in lanes.indices { lanes[index].connected() }
         case .connectFailed(let failure):
@@ -95,6 +94,8 @@ extension UplinkSession {
     private mutating func forgetFlight() {
         inFlight = [:]
         meter.disconnected()
+        isHomeDescribed = false
+        homeQueue = []
         isSubscribeAsked = false
         subscribeCodes = nil
     }

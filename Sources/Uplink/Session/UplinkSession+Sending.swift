@@ -135,7 +135,7 @@ extension UplinkSession {
         let bytesMax = min(limits.batchBytesMax, max(1 << 10, allowed / 3 * lane.packing / 16))
         // A batch that is never acknowledged may hold one event that nobody can read: smaller ones
         // find it, and let the others through.
-        let doublings = min(lane.roundTrip.timeouts, 8)
+        let doublings = min(lane.roundTrip.timeouts, 9)
         let eventsMax = max(1, limits.batchEventsMax >> max(0, doublings - 1))
         var lines: [BatchLine] = []
         var bytes = 0

@@ -10,9 +10,9 @@ public struct Acknowledgement: Hashable, Sendable {
     public var kafkaTopic: String
     public var partition: Int32
     public var offset: Int64
-    /// The running hash after `upTo`, as the bridge computed it from what it received. A device takes
-    /// an acknowledgement only if it sent just these events: a number alone would also be right for
-    /// others that an older copy of its card once gave it.
+    /// The running hash after `upTo`, as the bridge computed it from what it received. A device
+    /// takes an acknowledgement only if it sent just these events: a number alone would also be
+    /// right for others that an older copy of its card once gave it.
     public var digest: RunningDigest
     /// The instance that says so.
     public var bridge: String
