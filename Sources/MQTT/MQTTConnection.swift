@@ -313,6 +313,9 @@ public final class MQTTConnection {
             return .keepAlive
         case Int32(MOSQ_ERR_EAI.rawValue), Int32(MOSQ_ERR_LOOKUP.rawValue):
             return .unreachable("its name has no address")
+        case Int32(MOSQ_ERR_ERRNO.rawValue) where number == EPROTO && certificate != nil:
+            // The broker's alert can come too late to be read.
+            return .tls("the broker ended it; perhaps it does not accept client.crt")
         case Int32(MOSQ_ERR_ERRNO.rawValue):
             return .unreachable(String(cString: strerror(number)))
         default:

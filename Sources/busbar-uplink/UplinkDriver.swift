@@ -301,7 +301,7 @@ extension ConnectFailure {
         case .ownCertificateRefused(let why): self = .ownCertificateRefused(why)
         case .tls(let why): self = .tls(why)
         case .credentials(let why): self = .credentials(why)
-        case .keepAlive: self = .timedOut
+        case .keepAlive: self = .unreachable("it took the connection and says nothing")
         case .asked: self = .unreachable("the connection was given up")
         }
     }

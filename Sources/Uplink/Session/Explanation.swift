@@ -70,8 +70,9 @@ extension UplinkSession {
                 "the broker's certificate is signed by nobody in ca.crt: put the right authority "
                 + "there"
         case .ownCertificateRefused(let why):
-            return "the broker does not accept client.crt (\(why))"
-                + clockHint("renew it, or let the broker trust who signed it")
+            // By the broker's clock, so ours is not to blame.
+            return "the broker does not accept client.crt (\(why)): renew it, or let the broker "
+                + "trust who signed it"
         case .tls(let why):
             return "TLS with the broker failed (\(why)): check that its port speaks TLS 1.3"
         case .credentials(let why):
