@@ -293,18 +293,28 @@ public final class MQTTConnection {
         events.append(event)
     }
 
+    /// What follows the first `mark` in `line`; nil if it is not there. By hand, for the standard
+    /// library's search brings its whole engine of regular expressions, more than a megabyte.
+    private static func rest(of line: String, after mark: String) -> String? {
+        let (bytes, mark) = (Array(line.utf8), Array(mark.utf8))
+        guard bytes.count >= mark.count else { return nil }
+        for start in 0...(bytes.count - mark.count) where bytes[start...].starts(with: mark) {
+            return String(decoding: bytes[(start + mark.count)...], as: UTF8.self)
+        }
+        return nil
+    }
+
     private func failure(_ result: Int32) -> MQTTFailure {
         let number = errno
         if let failure = certificate?.failure { return failure }
         let complaint = complaints.last ?? ""
-        if let file = complaints.first(where: { $0.contains("Unable to load") }) {
+        if let file = complaints.first(where: { Self.rest(of: $0, after: "Unable to load") != nil })
+        {
             return .credentials(file)
         }
         // What the broker thinks of our certificate comes as a TLS alert, by its name.
-        for line in complaints {
-            if let range = line.firstRange(of: "alert ") {
-                return .ownCertificateRefused(String(line[range.upperBound...]))
-            }
+        if let alert = complaints.lazy.compactMap({ Self.rest(of: $0, after: "alert ") }).first {
+            return .ownCertificateRefused(alert)
         }
         switch result {
         case Int32(MOSQ_ERR_TLS.rawValue), Int32(MOSQ_ERR_TLS_HANDSHAKE.rawValue):

@@ -34,18 +34,16 @@ struct HomeAssistant {
             guard let look = Self.look(of: id, unit: unit) else { return nil }
             return describe(id, name: id.split(separator: "_").joined(separator: " "), look)
         }
-        let truth = "{{ 'ON' if value_json.%@ else 'OFF' }}"
         for (object, name, deviceClass) in [
             ("locked_out", "locked out", "problem"), ("alarm", "alarm", "problem"),
             ("heat_on", "heating", "heat"),
         ] {
-            let halves = truth.split(separator: "%@")
             messages.append(
                 describe(
                     object, name: name,
                     Look(
                         component: "binary_sensor", deviceClass: deviceClass, unit: nil,
-                        template: halves.joined(separator: object))))
+                        template: "{{ 'ON' if value_json.\(object) else 'OFF' }}")))
         }
         messages.append(
             describe(
