@@ -26,6 +26,7 @@ let package = Package(
     products: [
         .executable(name: "busbard", targets: ["busbard"]),
         .executable(name: "busbar", targets: ["busbar"]),
+        .executable(name: "busbar-uplink", targets: ["busbar-uplink"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -126,6 +127,13 @@ let package = Package(
                 "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
             ],
             swiftSettings: checked),
+
+        .executableTarget(
+            name: "busbar-uplink",
+            dependencies: [
+                "Uplink", "MQTT", "Transit", "Wire", "Site", "LinuxHAL", "Units", "JSON",
+            ],
+            swiftSettings: unsafeByNature),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Units"]),

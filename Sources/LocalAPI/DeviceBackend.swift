@@ -47,6 +47,8 @@ public protocol DeviceBackend: AnyObject {
     /// The ten seconds before the latest lockout, as `preTripDocument` wrote them; null if there
     /// was none. Kept on disk, so that a restart does not take the story away.
     func preTrip() throws(RPCError) -> JSONValue
+    /// What busbar-uplink says of itself, as `UplinkReport` judges it.
+    func uplinkStatus() -> JSONValue
     /// Plays the world of a simulated board. `notSimulated` on any other.
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue
 }

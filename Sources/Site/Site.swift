@@ -36,6 +36,8 @@ public struct Site: Sendable {
     public let roles: Roles
     public let routes: RouteTable
     public let queues: QueueQuotas
+    /// Nil where the site sends nothing to a cluster.
+    public let uplink: UplinkPort?
     /// Between two samples of the plant in the telemetry lane; 0: none are taken.
     public let telemetryPeriod: Milliseconds
     /// Advice that this site words in its own way; for all others the alarm table's holds.

@@ -99,6 +99,7 @@ extension Site {
         queues = operation.queues()
         telemetryPeriod = operation.telemetryPeriod()
         alarmTexts = operation.alarms(into: &plan.alarms)
+        uplink = UplinkReader(root).uplink(profile: effective.profile)
         root.refuseUnknownKeys()
         self.plan = plan
         guard let database, defects.defects.isEmpty else { throw SiteError(defects.defects) }

@@ -10,7 +10,7 @@ struct Arguments {
     /// state directory for a user who may not write there: a trial needs no preparation.
     var socket = ""
     var profile: String?
-    /// Where busbar-uplink keeps its cursor; nil where there is no uplink.
+    /// Where busbar-uplink keeps its cursor and status; nil where there is none.
     var uplinkDirectory: String?
 
     static let usage = """
@@ -23,8 +23,8 @@ struct Arguments {
           --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
                            user who may not write there: control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
-          --uplink-dir DIR where busbar-uplink keeps its cursor: events that it names as
-                           acknowledged are deleted a day later (without: none are)
+          --uplink-dir DIR where busbar-uplink keeps its status and its cursor: events that the
+                           cursor names are deleted a day later (without: none are)
           --version        print the version
           --help           print this
         """

@@ -57,7 +57,7 @@ final class Device {
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
-        let device = LocalDevice(description, links, queues, clock)
+        let device = LocalDevice(description, links, queues, clock, uplink: uplinkDirectory)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
         policy.allow(user: geteuid(), .admin)
@@ -144,9 +144,14 @@ final class Device {
     /// 5 ms: chosen, for starting only.
     private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
 
+    /// What busbar-uplink wrote of itself last; nil when there is nothing to be read.
+    static func uplinkStatusFile(in directory: String?) -> [UInt8]? {
+        directory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
+    }
+
     /// The kernel's number for this boot. A system without one gets a random number: each start
     /// then looks like a boot of its own, which is the careful way.
-    private static func bootIdentifier() -> Identifier128 {
+    static func bootIdentifier() -> Identifier128 {
         do throws(FileError) {
             let bytes = try readFile("/proc/sys/kernel/random/boot_id")
             let text = String(decoding: bytes, as: UTF8.self).prefix { $0 != "\n" }

@@ -2,6 +2,7 @@ import Control
 import Events
 import JSON
 import Journal
+import LinuxHAL
 import LocalAPI
 import Runtime
 import Simulation
@@ -16,6 +17,7 @@ final class LocalDevice: DeviceBackend {
     let reader: JournalReader
     let clock: RunClock
     private let queueReport: QueueReport
+    private let uplinkDirectory: String?
     /// The version of the record at which each follower found nothing more.
     private var quietAt: (place: EventPlace, version: UInt64)?
     /// Wall times of lockout entries, looked up once each; and those that the record did not have,
@@ -26,13 +28,14 @@ final class LocalDevice: DeviceBackend {
 
     init(
         _ description: DeviceDescription, _ links: Links, _ queueReport: QueueReport,
-        _ clock: RunClock
+        _ clock: RunClock, uplink uplinkDirectory: String?
     ) {
         self.description = description
         self.links = links
         self.queueReport = queueReport
         reader = queueReport.reader
         self.clock = clock
+        self.uplinkDirectory = uplinkDirectory
     }
 
     func now() -> Instant { clock.now() }
@@ -235,6 +238,14 @@ final class LocalDevice: DeviceBackend {
         } catch {
             throw RPCError(.journal, "the journal cannot be read: \(error)")
         }
+    }
+
+    func uplinkStatus() -> JSONValue {
+        UplinkReport(
+            directory: uplinkDirectory, bytes: Device.uplinkStatusFile(in: uplinkDirectory),
+            boot: Device.bootIdentifier().text,
+            monotonicMs: MonotonicClock().now().rawValue
+        ).answer
     }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {

@@ -27,6 +27,7 @@ struct AccessTests {
         (.eventsTail, "viewer technician admin"),
         (.transactionsList, "viewer technician admin"),
         (.queueStatus, "viewer technician admin"),
+        (.uplinkStatus, "viewer technician admin"),
         (.reset, "technician admin"),
         (.simulationApply, "technician admin"),
     ]

@@ -97,6 +97,11 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
     }
 
     func queues() throws(RPCError) -> JSONValue { ["lanes": .array([])] }
+    var uplinkFile: [UInt8]?
+    func uplinkStatus() -> JSONValue {
+        UplinkReport(directory: "uplink", bytes: uplinkFile, boot: "b", monotonicMs: 100_000).answer
+    }
+
     func transactions(limit: Int) throws(RPCError) -> [JSONValue] { [] }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {

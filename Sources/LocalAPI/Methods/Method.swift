@@ -19,6 +19,7 @@ public enum Method: String, Sendable, CaseIterable {
     case eventsTail = "events.tail"
     case transactionsList = "transactions.list"
     case queueStatus = "queue.status"
+    case uplinkStatus = "uplink.status"
     case reset
     case simulationApply = "sim.apply"
 
@@ -27,7 +28,7 @@ public enum Method: String, Sendable, CaseIterable {
         switch self {
         case .version, .status, .watch, .why: .viewer
         case .alarmsList, .alarmsHistory, .alarmsPerformance, .heatingStatus: .viewer
-        case .eventsList, .eventsTail, .transactionsList, .queueStatus: .viewer
+        case .eventsList, .eventsTail, .transactionsList, .queueStatus, .uplinkStatus: .viewer
         case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve: .technician
         case .heatingStart, .heatingStop, .heatingSetTarget: .technician
         // The attempt is always refused and recorded (E701). A viewer may not even cause that.
@@ -47,7 +48,7 @@ public enum Method: String, Sendable, CaseIterable {
         case command
         /// With one line now and more lines later.
         case stream
-        /// From the journal.
+        /// From the journal, or another file.
         case record
     }
 
@@ -59,7 +60,8 @@ public enum Method: String, Sendable, CaseIterable {
             .heatingSetTarget, .reset:
             .command
         case .watch, .eventsTail: .stream
-        case .alarmsHistory, .alarmsPerformance, .eventsList, .transactionsList, .queueStatus:
+        case .alarmsHistory, .alarmsPerformance, .eventsList, .transactionsList, .queueStatus,
+            .uplinkStatus:
             .record
         }
     }

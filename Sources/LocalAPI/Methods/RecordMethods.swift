@@ -34,6 +34,9 @@ enum RecordMethods {
         case .queueStatus:
             _ = try Parameters(request, of: method, known: [])
             return try backend.queues()
+        case .uplinkStatus:
+            _ = try Parameters(request, of: method, known: [])
+            return backend.uplinkStatus()
         default:
             preconditionFailure("\(method.rawValue) does not read the journal")
         }

@@ -39,8 +39,10 @@ public struct QueueState: Hashable, Sendable {
 }
 
 /// A stretch of one lane: the rows with numbers from `from` on, in order, and every gap up to the
-/// last of them. A number from `from` to the last row that is in neither was never there to be read,
-/// which is damage; the session says so and declares nothing for it.
+/// last of them. A number from `from` to the last row that is in neither is damage. The session
+/// says so, which raises an alarm, and waits a minute for busbard to declare it. Then it declares
+/// it itself and goes on: a bridge acknowledges nothing across an undeclared number, so the
+/// alternative is that no alarm ever leaves the device again.
 public struct QueuePage: Hashable, Sendable {
     public var lane: Lane
     public var from: Int64

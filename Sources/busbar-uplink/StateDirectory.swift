@@ -1,0 +1,97 @@
+import Glibc
+import Wire
+
+/// What the uplink keeps between two runs, and what it tells about itself.
+struct StateDirectory {
+    static let cursorName = UplinkCursor.fileName
+    static let statusName = "status.json"
+
+    let path: String
+
+    /// - Throws: if nothing can be written there: without a cursor all would be sent again and
+    ///   again.
+    init(path: String) throws(StartError) {
+        self.path = path
+        if mkdir(path, 0o755) != 0, errno != EEXIST {
+            throw StartError("\(path): \(String(cString: strerror(errno)))")
+        }
+        guard access(path, W_OK) == 0 else {
+            throw StartError(
+                "\(path): \(String(cString: strerror(errno))): it must belong to the user of "
+                    + "busbar-uplink")
+        }
+    }
+
+    /// - Returns: nil if there is none, or none that can be read: then everything that is still in
+    ///   the journal is sent again, which costs duplicates and loses nothing.
+    func readCursor() -> UplinkCursor? {
+        guard let bytes = SmallFile.read(path + "/" + Self.cursorName, limit: 4_096) else {
+            return nil
+        }
+        guard let cursor = UplinkCursor(text: String(decoding: bytes, as: UTF8.self)) else {
+            Log.line(
+                "\(path)/\(Self.cursorName) is damaged: what is still in the journal is sent again")
+            return nil
+        }
+        return cursor
+    }
+
+    /// Durable when it returns nil; else why it is not.
+    func save(_ cursor: UplinkCursor) -> String? {
+        SmallFile.replace(
+            path + "/" + Self.cursorName, with: Array(cursor.text.utf8), isDurable: true)
+    }
+
+    func save(status: [UInt8]) -> String? {
+        SmallFile.replace(path + "/" + Self.statusName, with: status, isDurable: false)
+    }
+}
+
+/// A small file that is replaced whole: a reader, or a power cut, finds the old bytes or the new.
+enum SmallFile {
+    /// - Returns: nil if there is none, if it cannot be read, or if it is longer than `limit`.
+    static func read(_ path: String, limit: Int) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: limit + 1)
+        var count = 0
+        while count < bytes.count {
+            let got = bytes.withUnsafeMutableBytes {
+                Glibc.read(file, $0.baseAddress! + count, $0.count - count)
+            }
+            if got == 0 { break }
+            if got < 0, errno != EINTR { return nil }
+            count += max(0, got)
+        }
+        return count <= limit ? Array(bytes[..<count]) : nil
+    }
+
+    /// - Returns: nil when it is done; else what failed.
+    static func replace(_ path: String, with bytes: [UInt8], isDurable: Bool) -> String? {
+        func failure(_ step: String) -> String {
+            "\(path): \(step): \(String(cString: strerror(errno)))"
+        }
+        let spare = path + ".new"
+        // busbard, another user, reads it; there is no secret in it.
+        let file = open(spare, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { return failure("open") }
+        defer { close(file) }
+        var count = 0
+        while count < bytes.count {
+            let put = bytes.withUnsafeBytes {
+                write(file, $0.baseAddress! + count, $0.count - count)
+            }
+            if put < 0, errno != EINTR { return failure("write") }
+            count += max(0, put)
+        }
+        if isDurable, fsync(file) != 0 { return failure("fsync") }
+        guard rename(spare, path) == 0 else { return failure("rename") }
+        guard isDurable else { return nil }
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return failure("open the directory") }
+        defer { close(directory) }
+        return fsync(directory) == 0 ? nil : failure("fsync the directory")
+    }
+}

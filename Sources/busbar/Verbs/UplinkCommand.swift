@@ -1,0 +1,80 @@
+import ArgumentParser
+import JSON
+import LocalAPI
+
+struct UplinkCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "uplink",
+        abstract: "Show what has reached the cluster, and why the rest has not.")
+
+    @OptionGroup var daemon: DaemonOptions
+
+    func run() throws {
+        let answer = try daemon.call(.uplinkStatus)
+        daemon.show(answer) { style in UplinkPicture(answer: answer, style: style).lines }
+    }
+}
+
+/// The uplink's report for a terminal: first what is wrong, then the lanes.
+struct UplinkPicture {
+    let answer: JSONValue
+    let style: Style
+
+    var lines: [String] {
+        var lines: [String] = []
+        if let problem = answer["problem"]?.string { lines.append(style.bad(problem)) }
+        guard let status = answer["status"], status.object != nil else { return lines }
+        lines.append(headline(status))
+        if let why = status["why"]?.string { lines.append("  " + style.warning("Why: \(why)")) }
+        lines.append("")
+        lines += table(status)
+        let findings = (status["findings"]?.array ?? []).filter {
+            $0["active"]?.bool == true || $0["security"]?.bool == true
+        }
+        if !findings.isEmpty {
+            lines += ["", "  Found since it was started:"]
+            lines += findings.map { "    \(int($0["count"]))x \(text($0["text"]))" }
+        }
+        return lines
+    }
+
+    private func headline(_ status: JSONValue) -> String {
+        let link = status["link"]
+        let state = text(status["state"])
+        let isWell = ["idle", "sending", "local"].contains(state)
+        let guarantee = text(status["guarantee"])
+        let meaning: String =
+            switch guarantee {
+            case "kafka":
+                status["development"]?.bool == true
+                    ? "kafka (a development cluster: nothing is safe there)" : "kafka"
+            case "broker": "broker (sent, unconfirmed)"
+            default: guarantee
+            }
+        return "Uplink \(style.paint(state, isWell ? .good : .bad)) to \(text(status["broker"])), "
+            + "shard \(text(status["shard"])), guarantee \(meaning), round trip "
+            + "\(duration(status["ack_round_trip_ms"])), link "
+            + "\(duration(link?["delay_ms"])) and \(rate(link?["bytes_per_second"])), "
+            + "\(int(link?["messages_in_flight"])) in flight"
+    }
+
+    private func rate(_ value: JSONValue?) -> String {
+        value?.int.map { $0 < 10_000 ? "\($0) B/s" : "\($0 / 1_000) kB/s" } ?? "–"
+    }
+
+    private func table(_ status: JSONValue) -> [String] {
+        var table = Table(
+            ["LANE", "UNACKNOWLEDGED", "OLDEST", "IN FLIGHT", "ACKNOWLEDGED", "LAST ACK", "LOST"],
+            rightAligned: [1, 2, 3, 4, 5, 6], style: style)
+        for lane in status["lanes"]?.array ?? [] {
+            table.add(texts: [
+                text(lane["lane"]), String(int(lane["unacknowledged"])),
+                duration(lane["oldest_age_ms"]), String(int(lane["in_flight"])),
+                String(int(lane["acknowledged"])),
+                lane["last_ack_age_ms"]?.int.map { "\(QuantityText.duration($0)) ago" } ?? "–",
+                String(int(lane["lost"])),
+            ])
+        }
+        return table.lines()
+    }
+}

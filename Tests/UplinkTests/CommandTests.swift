@@ -1,0 +1,150 @@
+import JSON
+import Testing
+import Transit
+import Units
+import Wire
+
+@testable import Uplink
+
+@Suite("Commands from the cluster")
+struct CommandTests {
+    static let topic = "busbar/v1/down/heater-1/command"
+    static let issued: Int64 = 1_700_000_000_000
+
+    static func command(
+        id: UInt64 = 1, device: String = "heater-1", issued: Int64 = issued,
+        lifetime: Int64 = 60_000
+    ) throws -> SignedCommand {
+        let key = try #require(SessionBench.signingKey)
+        return try key.sign(
+            ClusterCommand(
+                id: Identifier128(high: 9, low: id), device: device, method: "heating.start",
+                parameters: JSONObject(), issuedUnixMilliseconds: issued,
+                expiresUnixMilliseconds: issued + lifetime, by: "operator"))
+    }
+
+    @Test("a command that is signed, ours and in its time is handed on, once")
+    func taken() throws {
+        var bench = SessionBench()
+        bench.turn()
+        let command = try Self.command()
+        for _ in 0..<2 {
+            bench.session.note(
+                .message(topic: Self.topic, payload: command.encoded(), isRetained: false),
+                now: bench.now)
+            bench.turn()
+        }
+        #expect(bench.submitted == [command])
+        #expect(bench.findings.map(\.kind) == [.commandRefused])
+        #expect(bench.findings[0].text.contains("was taken before"))
+    }
+
+    struct Row: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        var isRetained = false
+        var wallOffset: Int64 = 1_000
+        var quality = ClockQuality.synced
+        let make: @Sendable () throws -> [UInt8]
+        let says: String
+    }
+
+    static let rows = [
+        Row(
+            testDescription: "retained", isRetained: true,
+            make: { try command().encoded() }, says: "it was retained by the broker"),
+        Row(
+            testDescription: "16 KiB and one byte",
+            make: { [UInt8](repeating: 0x20, count: 16_385) },
+            says: "it has 16385 bytes; at most 16384 are read"),
+        Row(
+            testDescription: "nested deeply",
+            make: { Array(String(repeating: "[", count: 500).utf8) },
+            says: "a command was refused: command: not JSON"),
+        Row(
+            testDescription: "signed by somebody else",
+            make: {
+                var signed = try command()
+                signed.signature[0] ^= 1
+                return signed.encoded()
+            }, says: "its signature is not the cluster's"),
+        Row(
+            testDescription: "changed after it was signed",
+            make: {
+                var signed = try command()
+                signed.command.method = "heating.stop"
+                return signed.encoded()
+            }, says: "its signature is not the cluster's"),
+        Row(
+            testDescription: "for another device",
+            make: { try command(device: "heater-2").encoded() },
+            says: "it is signed for the device \"heater-2\""),
+        Row(
+            testDescription: "at the moment of its expiry", wallOffset: 60_000,
+            make: { try command().encoded() }, says: "it expired 0 ms ago"),
+        Row(
+            testDescription: "issued 5,001 ms from now", wallOffset: -5_001,
+            make: { try command().encoded() }, says: "it was issued 5001 ms from now"),
+        Row(
+            testDescription: "while the clock is not set", quality: .unsynced,
+            make: { try command().encoded() }, says: "this device's clock is not set"),
+    ]
+
+    @Test("is refused, counted and reported", arguments: rows)
+    func refused(_ row: Row) throws {
+        var bench = SessionBench()
+        bench.turn()
+        bench.session.note(
+            .wall(
+                WallTime(
+                    unixMilliseconds: Self.issued + row.wallOffset, quality: row.quality)),
+            now: bench.now)
+        bench.session.note(
+            .message(topic: Self.topic, payload: try row.make(), isRetained: row.isRetained),
+            now: bench.now)
+        bench.turn()
+        #expect(bench.submitted.isEmpty)
+        #expect(bench.session.status(now: bench.now).counters.commandsRefused == 1)
+        #expect(bench.findings.map(\.kind) == [.commandRefused])
+        #expect(bench.findings.first?.text.contains(row.says) == true, "\(bench.findings)")
+    }
+
+    @Test("one millisecond inside each limit it is taken", arguments: [Int64(59_999), -5_000, 0])
+    func boundaries(offset: Int64) throws {
+        var bench = SessionBench()
+        bench.turn()
+        bench.session.note(
+            .wall(WallTime(unixMilliseconds: Self.issued + offset, quality: .holdover)),
+            now: bench.now)
+        bench.session.note(
+            .message(topic: Self.topic, payload: try Self.command().encoded(), isRetained: false),
+            now: bench.now)
+        bench.turn()
+        #expect(bench.submitted.count == 1)
+    }
+
+    @Test("at most 256 are remembered; those that expired make room")
+    func remembered() throws {
+        var gate = CommandGate(limits: UplinkLimits())
+        let key = try #require(SessionBench.signingKey?.publicKey)
+        func offer(_ id: UInt64, at offset: Int64) throws {
+            _ = try gate.check(
+                try Self.command(id: id).encoded(), isRetained: false, device: "heater-1", key: key,
+                wall: WallTime(unixMilliseconds: Self.issued + offset, quality: .synced))
+        }
+        for id in UInt64(0)..<256 { try offer(id, at: 0) }
+        #expect(throws: CommandRefusal.tooMany(256)) { try offer(256, at: 0) }
+        #expect(throws: CommandRefusal.repeated(Identifier128(high: 9, low: 3))) {
+            try offer(3, at: 1)
+        }
+    }
+
+    @Test("without a key of the cluster every command is refused")
+    func noKey() throws {
+        var gate = CommandGate(limits: UplinkLimits())
+        #expect(throws: CommandRefusal.noKey) {
+            try gate.check(
+                try Self.command().encoded(), isRetained: false, device: "heater-1", key: nil,
+                wall: WallTime(unixMilliseconds: Self.issued, quality: .synced))
+        }
+    }
+}
