@@ -10,6 +10,10 @@ public struct Acknowledgement: Hashable, Sendable {
     public var kafkaTopic: String
     public var partition: Int32
     public var offset: Int64
+    /// The running hash after `upTo`, as the bridge computed it from what it received. A device takes
+    /// an acknowledgement only if it sent just these events: a number alone would also be right for
+    /// others that an older copy of its card once gave it.
+    public var digest: RunningDigest
     /// The instance that says so.
     public var bridge: String
     /// True if the cluster is one for development, whose replication keeps nothing safe.
@@ -17,7 +21,8 @@ public struct Acknowledgement: Hashable, Sendable {
 
     public init(
         device: String, epoch: Identifier128, lane: Lane, upTo: Int64, kafkaTopic: String,
-        partition: Int32, offset: Int64, bridge: String, isDevelopment: Bool
+        partition: Int32, offset: Int64, digest: RunningDigest, bridge: String,
+        isDevelopment: Bool
     ) {
         self.device = device
         self.epoch = epoch
@@ -26,6 +31,7 @@ public struct Acknowledgement: Hashable, Sendable {
         self.kafkaTopic = kafkaTopic
         self.partition = partition
         self.offset = offset
+        self.digest = digest
         self.bridge = bridge
         self.isDevelopment = isDevelopment
     }
@@ -34,7 +40,8 @@ public struct Acknowledgement: Hashable, Sendable {
     public var sealedText: String {
         [
             "busbar ack 1", device, epoch.text, lane.name, String(upTo), kafkaTopic,
-            String(partition), String(offset), bridge, isDevelopment ? "development" : "kafka",
+            String(partition), String(offset), digest.value.text, bridge,
+            isDevelopment ? "development" : "kafka",
         ].joined(separator: "\n")
     }
 }
@@ -61,6 +68,7 @@ public struct SealedAcknowledgement: Hashable, Sendable {
         members.add("topic", acknowledgement.kafkaTopic)
         members.add("partition", acknowledgement.partition)
         members.add("offset", acknowledgement.offset)
+        members.add("digest", acknowledgement.digest.value.text)
         members.add("bridge", acknowledgement.bridge)
         members.add("development", acknowledgement.isDevelopment)
         members.add("mac", mac.hexadecimal)
@@ -80,6 +88,7 @@ public struct SealedAcknowledgement: Hashable, Sendable {
             // -1 where nothing went to Kafka, as when all was declared a gap.
             partition: Int32(try reader.integer("partition", in: -1...Int64(Int32.max))),
             offset: try reader.integer("offset", in: -1...Int64.max),
+            digest: RunningDigest(try reader.identifier("digest")),
             bridge: try reader.text("bridge"), isDevelopment: try reader.bool("development"))
         mac = try reader.hexadecimal("mac", count: 32)
         try reader.finish()
