@@ -1,3 +1,5 @@
+import Wire
+
 /// What a bridge has done since it started. Only ever rising.
 public struct BridgeCounters: Hashable, Sendable {
     /// Messages of events, whatever became of them.
@@ -26,8 +28,8 @@ public struct BridgeCounters: Hashable, Sendable {
     /// Batches whose running hash does not go on from the one before: two histories of one lane.
     public var forks: UInt64 = 0
 
-    /// Records that the sink reports as kept, by lane, then dead letters.
-    public var stored: UInt64 = 0
+    /// Records that the sink reports as kept, by the lane's raw value; dead letters not counted.
+    public var stored = [UInt64](repeating: 0, count: Lane.allCases.count)
     public var refused: UInt64 = 0
     public var failed: UInt64 = 0
     /// Dead letters handed over, by the class that is in their header.

@@ -17,7 +17,9 @@ extension BridgeSession {
         sinkFullUntil = nil
         switch report.outcome {
         case .stored(let partition, let offset):
-            counters.stored += 1
+            if parcel.cause == nil, case .event(let shared, _, _) = parcel.content {
+                counters.stored[Int(shared.batch.header.lane.rawValue)] += 1
+            }
             confirm(
                 parcel,
                 at: LaneTracker.Place(
