@@ -1,1 +1,5 @@
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
+/* libmosquitto says of a certificate only that it is bad. OpenSSL, below it, knows why. */
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>

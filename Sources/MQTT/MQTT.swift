@@ -1,1 +1,0 @@
-/// A connection to an MQTT 5 broker over libmosquitto.

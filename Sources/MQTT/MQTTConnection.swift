@@ -1,0 +1,322 @@
+import CMosquitto
+import Glibc
+
+/// One connection to a broker, from its making to its end: MQTT 5, TLS 1.3 with certificates on both
+/// sides. A new connection is a new instance, with the certificate files as they are then.
+///
+/// Everything happens within `poll`, on the caller's thread; the library starts none. What comes is
+/// handed out as values, so no callback ever runs in the midst of the caller's state. The library
+/// confirms a message before anybody has seen it (libmosquitto 2.0.11): what must not be lost needs
+/// an acknowledgement of its own.
+///
+/// Not for two threads. Looking up the broker's name may block for as long as the resolver does.
+public final class MQTTConnection {
+    private enum Phase { case connecting, connected, ended }
+
+    private let handle: OpaquePointer
+    private let certificate: BrokerCertificate?
+    private var phase = Phase.connecting
+    private var events: [MQTTEvent] = []
+    /// The last complaints of the library, oldest first.
+    private var complaints: [String] = []
+    private static let complaintsMax = 8
+
+    /// Begins to connect. The answer comes from `poll`.
+    ///
+    /// - Throws: if what is asked cannot be, as a file that is not there.
+    public init(_ settings: MQTTSettings) throws(MQTTError) {
+        Self.prepareLibrary
+        certificate = settings.tls == nil ? nil : try BrokerCertificate()
+        guard let handle = mosquitto_new(settings.clientID, true, nil) else {
+            throw MQTTError(
+                "no MQTT client can be made for \"\(settings.clientID)\": "
+                    + String(cString: strerror(errno)))
+        }
+        self.handle = handle
+        mosquitto_user_data_set(handle, Unmanaged.passUnretained(self).toOpaque())
+        setCallbacks()
+        try set(MOSQ_OPT_PROTOCOL_VERSION, Int32(MQTT_PROTOCOL_V5))
+        try set(MOSQ_OPT_RECEIVE_MAXIMUM, Int32(settings.receiveMaximum))
+        try set(MOSQ_OPT_SEND_MAXIMUM, Int32(settings.sendMaximum))
+        try set(MOSQ_OPT_TCP_NODELAY, 1)
+        if let tls = settings.tls { try set(tls) }
+        if let will = settings.will { try set(will) }
+        begin(settings)
+    }
+
+    deinit { mosquitto_destroy(handle) }
+
+    /// Once for the process; it is never cleaned up, for the next connection needs it again.
+    private static let prepareLibrary: Void = { mosquitto_lib_init() }()
+
+    /// For `poll(2)` beside other descriptors; -1 when there is none.
+    public var socket: Int32 { mosquitto_socket(handle) }
+    public var hasEnded: Bool { phase == .ended }
+
+    // MARK: - Use
+
+    /// Reads and writes what can be, waits at most `milliseconds` for it, and hands out what came.
+    ///
+    /// - Parameter waking: descriptors of others; the wait ends when one is readable.
+    public func poll(milliseconds: Int32, waking others: [Int32] = []) -> [MQTTEvent] {
+        var watched = others.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        let socket = socket
+        if phase != .ended, socket >= 0 {
+            let wish = Int16(POLLIN) | (wantsWrite ? Int16(POLLOUT) : 0)
+            watched.append(pollfd(fd: socket, events: wish, revents: 0))
+        }
+        let isPending = !events.isEmpty || hasDecryptedBytes
+        _ = Glibc.poll(&watched, nfds_t(watched.count), isPending ? 0 : milliseconds)
+        if phase != .ended { serve(watched.last.flatMap { $0.fd == socket ? $0.revents : nil }) }
+        defer { events = [] }
+        return events
+    }
+
+    private func serve(_ ready: Int16?) {
+        let ready = Int32(ready ?? 0)
+        let isReadable = ready & (POLLIN | POLLHUP | POLLERR) != 0 || hasDecryptedBytes
+        if isReadable { check(mosquitto_loop_read(handle, Self.packetsAtOnce)) }
+        if phase != .ended, ready & POLLOUT != 0 {
+            check(mosquitto_loop_write(handle, Self.packetsAtOnce))
+        }
+        // Pings, and the end of a connection that does not answer them.
+        if phase != .ended { check(mosquitto_loop_misc(handle)) }
+    }
+
+    /// Bounds what one `poll` hands out.
+    private static let packetsAtOnce: Int32 = 64
+
+    /// - Returns: the number that `.published` will carry.
+    /// - Throws: if the library takes no message such as this. A lost connection is no error here;
+    ///   the message is lost with it, and `.disconnected` follows.
+    public func publish(_ message: MQTTMessage) throws(MQTTError) -> Int32 {
+        var id: Int32 = 0
+        var properties: OpaquePointer?
+        if let type = message.contentType {
+            mosquitto_property_add_string(&properties, Int32(MQTT_PROP_CONTENT_TYPE.rawValue), type)
+        }
+        defer { mosquitto_property_free_all(&properties) }
+        let result = mosquitto_publish_v5(
+            handle, &id, message.topic, Int32(message.payload.count), message.payload,
+            Int32(message.qualityOfService), message.isRetained, properties)
+        try demand(result, "publish to \(message.topic)")
+        return id
+    }
+
+    /// - Returns: the number that `.subscribed` will carry.
+    public func subscribe(
+        _ topics: [String], qualityOfService: UInt8 = 1
+    ) throws(MQTTError) -> Int32 {
+        var id: Int32 = 0
+        var names: [UnsafeMutablePointer<CChar>?] = topics.map { strdup($0) }
+        defer { for name in names { free(name) } }
+        let result = names.withUnsafeMutableBufferPointer { names in
+            mosquitto_subscribe_multiple(
+                handle, &id, Int32(names.count), names.baseAddress!, Int32(qualityOfService), 0, nil
+            )
+        }
+        try demand(result, "subscribe to \(topics.joined(separator: ", "))")
+        return id
+    }
+
+    /// The broker's confirmation is not handed out: what is under way may still come.
+    public func unsubscribe(_ topics: [String]) throws(MQTTError) {
+        for topic in topics {
+            try demand(
+                mosquitto_unsubscribe_v5(handle, nil, topic, nil), "unsubscribe from \(topic)")
+        }
+    }
+
+    /// Tells the broker, so that there is no will. `.disconnected(.asked)` follows.
+    public func disconnect() {
+        guard phase != .ended else { return }
+        let wasConnected = phase == .connected
+        _ = mosquitto_disconnect_v5(handle, 0, nil)
+        // What is still to be written goes now or never; a broker that takes nothing is not waited
+        // for.
+        _ = mosquitto_loop_write(handle, Self.packetsAtOnce)
+        end(wasConnected ? .disconnected(.asked) : .connectFailed(.asked))
+    }
+
+    // MARK: - Beginning
+
+    private func begin(_ settings: MQTTSettings) {
+        var properties: OpaquePointer?
+        mosquitto_property_add_int32(
+            &properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), settings.packetBytesMax)
+        defer { mosquitto_property_free_all(&properties) }
+        // The connect that does not block takes no properties, and the one that takes them blocks
+        // for minutes where packets are swallowed. Asked to connect to nobody, the latter keeps the
+        // properties and goes no further; the former then sends them.
+        _ = mosquitto_connect_bind_v5(
+            handle, nil, Int32(settings.port), settings.keepAliveSeconds, nil, properties)
+        let result = mosquitto_connect_bind_async(
+            handle, settings.host, Int32(settings.port), settings.keepAliveSeconds, nil)
+        if result != Int32(MOSQ_ERR_SUCCESS.rawValue) { check(result) }
+    }
+
+    private func set(_ option: mosq_opt_t, _ value: Int32) throws(MQTTError) {
+        try demand(mosquitto_int_option(handle, option, value), "set option \(option.rawValue)")
+    }
+
+    private func set(_ tls: TLSFiles) throws(MQTTError) {
+        for file in [tls.authority, tls.certificate, tls.key] where access(file, R_OK) != 0 {
+            throw MQTTError("\(file): \(String(cString: strerror(errno)))")
+        }
+        let result = mosquitto_tls_set(
+            handle, tls.authority, nil, tls.certificate, tls.key, nil)
+        try demand(result, "use the certificate files beside \(tls.certificate)")
+        // 1: the broker must show a certificate that holds. Nothing in Busbar can turn this off.
+        try demand(
+            mosquitto_tls_opts_set(handle, 1, "tlsv1.3", nil), "demand TLS 1.3")
+        guard let certificate else { return }
+        try demand(
+            mosquitto_void_option(
+                handle, MOSQ_OPT_SSL_CTX, UnsafeMutableRawPointer(certificate.context)),
+            "prepare TLS")
+        try set(MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 1)
+    }
+
+    private func set(_ will: MQTTMessage) throws(MQTTError) {
+        let result = mosquitto_will_set_v5(
+            handle, will.topic, Int32(will.payload.count), will.payload,
+            Int32(will.qualityOfService), will.isRetained, nil)
+        try demand(result, "leave a will on \(will.topic)")
+    }
+
+    private func demand(_ result: Int32, _ attempt: String) throws(MQTTError) {
+        switch result {
+        // Gone meanwhile: the event tells.
+        case Int32(MOSQ_ERR_SUCCESS.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue),
+            Int32(MOSQ_ERR_CONN_LOST.rawValue):
+            return
+        default:
+            throw MQTTError("cannot \(attempt): \(String(cString: mosquitto_strerror(result)))")
+        }
+    }
+
+    // MARK: - Waiting
+
+    private var wantsWrite: Bool {
+        // Before there is a connection: that it can be written to is how its coming is seen.
+        mosquitto_want_write(handle) || (phase == .connecting && certificate == nil)
+    }
+
+    /// Bytes that TLS has read from the socket and nobody from TLS: the kernel knows nothing of them.
+    private var hasDecryptedBytes: Bool {
+        guard phase != .ended, let pointer = mosquitto_ssl_get(handle) else { return false }
+        return SSL_pending(OpaquePointer(pointer)) > 0
+    }
+
+    // MARK: - Callbacks
+
+    private static func connection(_ box: UnsafeMutableRawPointer?) -> MQTTConnection? {
+        box.map { Unmanaged<MQTTConnection>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private func setCallbacks() {
+        mosquitto_connect_v5_callback_set(handle) { _, box, code, flags, properties in
+            MQTTConnection.connection(box)?.answered(code, flags: flags, properties)
+        }
+        mosquitto_disconnect_v5_callback_set(handle) { _, box, code, _ in
+            MQTTConnection.connection(box)?.ended(code)
+        }
+        mosquitto_publish_v5_callback_set(handle) { _, box, id, code, _ in
+            MQTTConnection.connection(box)?.events.append(
+                .published(id: id, reasonCode: UInt8(truncatingIfNeeded: code)))
+        }
+        mosquitto_subscribe_v5_callback_set(handle) { _, box, id, count, codes, _ in
+            let list = (0..<Int(count)).map { UInt8(truncatingIfNeeded: codes?[$0] ?? 0x80) }
+            MQTTConnection.connection(box)?.events.append(
+                .subscribed(id: id, reasonCodes: list))
+        }
+        mosquitto_message_v5_callback_set(handle) { _, box, message, _ in
+            guard let message = message?.pointee, let topic = message.topic else { return }
+            let bytes = UnsafeRawBufferPointer(
+                start: message.payload, count: Int(message.payloadlen))
+            MQTTConnection.connection(box)?.events.append(
+                .message(
+                    MQTTMessage(
+                        topic: String(cString: topic), payload: Array(bytes),
+                        qualityOfService: UInt8(min(1, max(0, message.qos))),
+                        isRetained: message.retain)))
+        }
+        mosquitto_log_callback_set(handle) { _, box, level, text in
+            guard level & MOSQ_LOG_ERR != 0, let text else { return }
+            MQTTConnection.connection(box)?.complained(String(cString: text))
+        }
+    }
+
+    private func complained(_ text: String) {
+        complaints.append(text)
+        if complaints.count > Self.complaintsMax { complaints.removeFirst() }
+    }
+
+    private func answered(_ code: Int32, flags: Int32, _ properties: OpaquePointer?) {
+        guard code == 0 else {
+            end(.connectFailed(.refused(UInt8(truncatingIfNeeded: code))))
+            return
+        }
+        var maximum: UInt16 = 0
+        let found = mosquitto_property_read_int16(
+            properties, Int32(MQTT_PROP_RECEIVE_MAXIMUM.rawValue), &maximum, false)
+        phase = .connected
+        events.append(
+            .connected(
+                receiveMaximum: found == nil || maximum == 0 ? 65_535 : Int(maximum),
+                isSessionPresent: flags & 1 != 0))
+    }
+
+    /// The library closed the connection: with the broker's reason, or with its own number.
+    private func ended(_ code: Int32) {
+        if code >= 0x80 {
+            let failure = MQTTFailure.refused(UInt8(truncatingIfNeeded: code))
+            end(phase == .connected ? .disconnected(failure) : .connectFailed(failure))
+        } else {
+            check(code == 0 ? Int32(MOSQ_ERR_CONN_LOST.rawValue) : code)
+        }
+    }
+
+    /// Ends the connection unless the result is one of success.
+    private func check(_ result: Int32) {
+        guard result != Int32(MOSQ_ERR_SUCCESS.rawValue),
+            result != Int32(MOSQ_ERR_CONN_PENDING.rawValue)
+        else { return }
+        let why = failure(result)
+        end(phase == .connected ? .disconnected(why) : .connectFailed(why))
+    }
+
+    private func end(_ event: MQTTEvent) {
+        guard phase != .ended else { return }
+        phase = .ended
+        events.append(event)
+    }
+
+    private func failure(_ result: Int32) -> MQTTFailure {
+        let number = errno
+        if let failure = certificate?.failure { return failure }
+        let complaint = complaints.last ?? ""
+        if let file = complaints.first(where: { $0.contains("Unable to load") }) {
+            return .credentials(file)
+        }
+        // What the broker thinks of our certificate comes as a TLS alert, by its name.
+        for line in complaints {
+            if let range = line.firstRange(of: "alert ") {
+                return .ownCertificateRefused(String(line[range.upperBound...]))
+            }
+        }
+        switch result {
+        case Int32(MOSQ_ERR_TLS.rawValue), Int32(MOSQ_ERR_TLS_HANDSHAKE.rawValue):
+            return .tls(complaint.isEmpty ? "no reason given" : complaint)
+        case Int32(MOSQ_ERR_KEEPALIVE.rawValue):
+            return .keepAlive
+        case Int32(MOSQ_ERR_EAI.rawValue), Int32(MOSQ_ERR_LOOKUP.rawValue):
+            return .unreachable("its name has no address")
+        case Int32(MOSQ_ERR_ERRNO.rawValue):
+            return .unreachable(String(cString: strerror(number)))
+        default:
+            return .unreachable(
+                complaint.isEmpty ? String(cString: mosquitto_strerror(result)) : complaint)
+        }
+    }
+}

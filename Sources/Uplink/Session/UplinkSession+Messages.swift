@@ -1,0 +1,114 @@
+import Transit
+import Units
+import Wire
+
+// What comes from the broker. All of it may be from anybody: nothing is believed that is not
+// sealed or signed, and nothing is kept that is not bounded.
+
+extension UplinkSession {
+    mutating func noteMessage(topic: String, payload: [UInt8], isRetained: Bool, now: Instant) {
+        if topic == Topics.command(device: settings.device) {
+            noteCommand(payload, isRetained: isRetained, now: now)
+        } else if topic == Topics.hello(shard: settings.shard) {
+            noteHello(payload, isRetained: isRetained, now: now)
+        } else if let lane = Lane.allCases.first(where: {
+            topic == Topics.ack(device: settings.device, lane: $0)
+        }) {
+            noteAcknowledgement(payload, on: lane, now: now)
+        } else {
+            counters.messagesUnknown += 1
+        }
+    }
+
+    /// A hello is no proof of anything: it only says when sending again is worth a try.
+    private mutating func noteHello(_ payload: [UInt8], isRetained: Bool, now: Instant) {
+        guard let said = try? BridgeHello(decoding: payload) else {
+            counters.messagesUnknown += 1
+            return
+        }
+        let before = hello
+        hello = said
+        guard said.guarantee == .kafka, said.session != before?.session || isStalled else { return }
+        // A bridge that has just begun remembers nothing of what was sent before. Not more often than
+        // the shortest time-out, whoever says hello.
+        guard !isRetained, now - helloAt >= limits.ackTimeoutMin else { return }
+        helloAt = now
+        for index in lanes.indices where !lanes[index].window.isEmpty {
+            lanes[index].goBack()
+            lanes[index].resendAt = now
+        }
+    }
+
+    private mutating func noteAcknowledgement(_ payload: [UInt8], on lane: Lane, now: Instant) {
+        // Only a bridge's word counts, whatever the broker or anybody on it says.
+        guard settings.guarantee == .kafka, let key = keys.acknowledgement else { return }
+        let sealed: SealedAcknowledgement
+        do throws(MessageError) {
+            sealed = try SealedAcknowledgement(decoding: payload)
+        } catch {
+            noteForged("\(error)", lane: lane, now: now)
+            return
+        }
+        let said = sealed.acknowledgement
+        guard key.verify(sealed) else {
+            noteForged("the MAC is not this device's", lane: lane, now: now)
+            return
+        }
+        // A seal that is right, on another device's or lane's topic, was copied there.
+        guard said.device == settings.device, said.lane == lane else {
+            noteForged("it is for \(said.device), lane \(said.lane.name)", lane: lane, now: now)
+            return
+        }
+        counters.acknowledgements += 1
+        let index = Int(lane.rawValue)
+        guard said.epoch == lanes[index].epoch else {
+            counters.acknowledgementsOfOtherEpochs += 1
+            return
+        }
+        let before = lanes[index].acknowledged
+        switch lanes[index].acknowledge(said.upTo, digest: said.digest, now: now) {
+        case .moved(let batch):
+            isDevelopment = said.isDevelopment
+            if let batch, batch.isFirstSending {
+                lanes[index].roundTrip.measured(now - batch.sentAt)
+            }
+            noteProgress(index, from: before, now: now)
+        case .repeated: break
+        case .unmatched: counters.acknowledgementsUnmatched += 1
+        case .contradicted:
+            counters.acknowledgementsUnmatched += 1
+            // In an epoch that has a successor the rollback is known and dealt with.
+            guard lanes[index].epochEnd == nil else { return }
+            noteRolledBack(said.epoch, lane: lane, told: said.upTo, now: now)
+        }
+    }
+
+    private mutating func noteForged(_ reason: String, lane: Lane, now: Instant) {
+        counters.acknowledgementsForged += 1
+        report(
+            .forgedAcknowledgement,
+            "an acknowledgement that no bridge of ours made came for lane \(lane.name) (\(reason)); "
+                + "it was ignored: find who may publish to "
+                + Topics.ack(device: settings.device, lane: lane)
+                + ", or give device and bridge the same key",
+            now: now)
+    }
+
+    private mutating func noteCommand(_ payload: [UInt8], isRetained: Bool, now: Instant) {
+        let moment = wall.map { wall in
+            WallTime(
+                unixMilliseconds: wall.unixMilliseconds + (now - wallAt).rawValue,
+                quality: wall.quality)
+        }
+        do throws(CommandRefusal) {
+            let command = try commandGate.check(
+                payload, isRetained: isRetained, device: settings.device, key: keys.command,
+                wall: moment)
+            counters.commandsTaken += 1
+            outbox.append(.submit(command))
+        } catch {
+            counters.commandsRefused += 1
+            report(.commandRefused, error.description, now: now)
+        }
+    }
+}

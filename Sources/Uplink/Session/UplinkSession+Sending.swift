@@ -1,0 +1,229 @@
+import Transit
+import Units
+import Wire
+
+// What goes to the broker, and when.
+
+extension UplinkSession {
+    /// Of a batch, deflated or not: our own container, for which there is no registered name.
+    static let batchContentType = "application/vnd.busbar.events.v1"
+
+    /// The next thing to send or to read for it; nil when nothing may be sent now.
+    mutating func send(now: Instant) -> Action? {
+        if now >= statusDue(now: now), inFlight.count < slots {
+            return .publish(statusPublication(state: "online", reason: nil, now: now))
+        }
+        guard settings.guarantee != .local, isHeard else { return nil }
+        for index in lanes.indices { resendWhatTimedOut(index, now: now) }
+        guard queueError == nil || now >= readAt, pageAskedOf == nil else { return nil }
+        for index in lanes.indices where mayRead(index, now: now) {
+            let lane = lanes[index]
+            pageAskedOf = lane.lane
+            return .readPage(
+                lane: lane.lane, from: lane.next, maxEvents: limits.pageEventsMax,
+                maxBytes: limits.pageBytesMax)
+        }
+        let waiting = lanes.indices.map { isWaiting($0, now: now) }
+        guard let lane = shares.turn(waiting: waiting) else { return nil }
+        guard hasRoom(lane, now: now) else { return nil }
+        return sendBatch(Int(lane.rawValue), waiting: waiting, now: now)
+    }
+
+    /// Whether acknowledgements can reach us: without them sending is of no use.
+    private var isHeard: Bool {
+        guard let codes = subscribeCodes else { return false }
+        return settings.guarantee != .kafka || (codes.first ?? Reason.failure) < Reason.failure
+    }
+
+    private var slots: Int { min(receiveMaximum, limits.publicationsInFlightMax) }
+
+    private func mayRead(_ index: Int, now: Instant) -> Bool {
+        let lane = lanes[index]
+        return lane.wantsPage && now >= lane.readAt ?? .never && !isHeld(lane)
+            && hasWindow(lane)
+    }
+
+    /// Nothing is sent under an epoch whose numbers the cluster knows for other events, until
+    /// busbard has begun a new one.
+    private func isHeld(_ lane: LaneProgress) -> Bool {
+        lane.epochEnd == nil && lane.epoch != nil && lane.epoch == cursor.rolledBack
+    }
+
+    private func hasWindow(_ lane: LaneProgress) -> Bool {
+        // After a time-out one batch at a time, until something is acknowledged.
+        if lane.roundTrip.timeouts > 0 { return lane.window.isEmpty }
+        return lane.window.isEmpty
+            || (lane.eventsInWindow + limits.batchEventsMax <= limits.windowEventsMax
+                && lane.bytesInWindow < limits.windowBytesMax
+                && lane.gaps.count < limits.windowGapsMax)
+    }
+
+    /// Whether the lane has a batch that only the link keeps back.
+    private func isWaiting(_ index: Int, now: Instant) -> Bool {
+        let lane = lanes[index]
+        return lane.hasReady && !isHeld(lane) && hasWindow(lane) && now >= lane.resendAt ?? .never
+    }
+
+    /// Whether the link takes a batch of this lane now. What it says no to, waits.
+    private mutating func hasRoom(_ lane: Lane, now: Instant) -> Bool {
+        let isBulk = lane != .alarm
+        // The last fifth of the slots is the alarms'.
+        let mine = isBulk && slots > 1 ? slots - max(1, slots / 5) : slots
+        guard inFlight.count < mine else { return false }
+        if isBulk, pacer?.isOpen(now: now) == false { return false }
+        let ahead =
+            isBulk
+            ? meter.bytesInFlight
+            : inFlight.values.reduce(0) { $0 + ($1.lane == .alarm ? $1.mark.bytes : 0) }
+        guard ahead > 0 else { return true }
+        let allowed =
+            meter.isProbing && isBulk
+            ? 0 : meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
+        guard ahead < allowed else {
+            meter.limited(now: now)
+            return false
+        }
+        return true
+    }
+
+    private mutating func sendBatch(_ index: Int, waiting: [Bool], now: Instant) -> Action {
+        let batch = nextBatch(index)
+        let plain = batch.encoded()
+        let payload = Payload.pack(plain)
+        let lane = lanes[index].lane
+        var digest = batch.header.before ?? .start(of: batch.header.epoch)
+        for line in batch.lines { digest = RunningHash.next(digest, line.bytes) }
+        let token = takeToken()
+        let isFirst = batch.header.first > lanes[index].sentMax
+        let oldest = lanes[index].page?.records.first?.wall.unixMilliseconds ?? 0
+        lanes[index].sent(
+            LaneProgress.Sent(
+                token: token, first: batch.header.first, last: batch.header.last,
+                events: batch.lines.count, bytes: payload.count, digest: digest,
+                oldestUnixMilliseconds: oldest, sentAt: now, isFirstSending: isFirst),
+            gaps: batch.header.gaps)
+        lanes[index].packing =
+            (3 * lanes[index].packing + 16 * plain.count / max(1, payload.count)) / 4
+        inFlight[token] = InFlight(
+            lane: lane, mark: meter.sent(bytes: payload.count, now: now))
+        if lane != .alarm { pacer?.took(bytes: payload.count) }
+        shares.sent(
+            lane, bytes: payload.count, waiting: waiting, percent: limits.lowerLanePercent)
+        counters.batches += 1
+        counters.events += batch.lines.count
+        counters.bytes += payload.count
+        if !isFirst { counters.resends += 1 }
+        return .publish(
+            Publication(
+                token: token,
+                topic: Topics.up(shard: settings.shard, device: settings.device, lane: lane),
+                payload: payload, isRetained: false, contentType: Self.batchContentType))
+    }
+
+    /// As many rows as the link takes in a third of what may be under way, so that an alarm waits
+    /// for a part of a batch at the most.
+    private func nextBatch(_ index: Int) -> EventBatch {
+        let lane = lanes[index]
+        guard let records = lane.page?.records, let head = records.first, let epoch = lane.epoch
+        else { preconditionFailure("only a lane that has rows is sent from") }
+        let allowed = meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
+        let bytesMax = min(limits.batchBytesMax, max(1 << 10, allowed / 3 * lane.packing / 16))
+        // A batch that is never acknowledged may hold one event that nobody can read: smaller ones
+        // find it, and let the others through.
+        let doublings = min(lane.roundTrip.timeouts, 8)
+        let eventsMax = max(1, limits.batchEventsMax >> max(0, doublings - 1))
+        var lines: [BatchLine] = []
+        var bytes = 0
+        for record in records.prefix(eventsMax) {
+            let line = BatchLine(record)
+            bytes += line.bytes.count + 1
+            if !lines.isEmpty, bytes > bytesMax { break }
+            lines.append(line)
+        }
+        let rows = lane.nextRows(maxEvents: lines.count, maxGaps: limits.windowGapsMax)
+        lines.removeLast(lines.count - rows.count)
+        return EventBatch(
+            header: BatchHeader(
+                site: settings.site, device: settings.device, lane: lane.lane, epoch: epoch,
+                run: head.run, boot: head.boot, base: lane.base, first: head.seq,
+                last: records[rows.count - 1].seq, gaps: rows.gaps, before: lane.nextDigest),
+            lines: lines)
+    }
+
+    // MARK: - Confirmations
+
+    mutating func notePublished(_ token: UInt64, _ code: UInt8, now: Instant) {
+        guard let flight = inFlight.removeValue(forKey: token) else { return }
+        meter.confirmed(flight.mark, now: now)
+        guard let lane = flight.lane else { return }
+        let isRefused = code >= Reason.failure
+        hasSubscribers = code != Reason.noMatchingSubscribers
+        lanes[Int(lane.rawValue)].published(
+            token: token, isTaken: !isRefused && hasSubscribers, now: now)
+        if isRefused {
+            eventsRefusedCode = code
+            report(
+                .eventsRefused,
+                "the broker does not take events (\(ReasonText.of(code))): let the client "
+                    + "\"\(settings.device)\" publish to "
+                    + Topics.up(shard: settings.shard, device: settings.device, lane: lane),
+                now: now)
+            return
+        }
+        eventsRefusedCode = nil
+        endFinding(.eventsRefused, now: now)
+        guard settings.guarantee == .broker else { return }
+        let before = lanes[Int(lane.rawValue)].acknowledged
+        if lanes[Int(lane.rawValue)].acknowledgePublished(now: now) {
+            noteProgress(Int(lane.rawValue), from: before, now: now)
+        }
+    }
+
+    // MARK: - Time-outs
+
+    /// When the oldest batch of the window is given up and sent again; nil when none waits for an
+    /// acknowledgement. While the broker has not confirmed it, the connection is what is waited for.
+    func ackDeadline(of lane: LaneProgress) -> Instant? {
+        guard let published = lane.window.first?.publishedAt else { return nil }
+        let from = max(published, lane.acknowledgedAt ?? .never, patienceFrom)
+        return from + lane.roundTrip.timeout(limits) + lane.timeoutJitter
+    }
+
+    private mutating func resendWhatTimedOut(_ index: Int, now: Instant) {
+        guard let deadline = ackDeadline(of: lanes[index]), now >= deadline else { return }
+        lanes[index].goBack()
+        lanes[index].roundTrip.timedOut()
+        let quarter = Milliseconds(lanes[index].roundTrip.timeout(limits).rawValue / 4)
+        lanes[index].timeoutJitter = jitter.milliseconds(.zero...quarter)
+        guard lanes[index].roundTrip.timeouts >= limits.timeoutsUntilStall else { return }
+        isStalled = true
+        report(.noBridge, stallText, now: now)
+    }
+
+    /// Why nothing is acknowledged although the broker takes it.
+    var stallText: String {
+        let shard = "shard \(settings.shard.name)"
+        if settings.guarantee == .broker {
+            return hasSubscribers
+                ? "the broker does not confirm the events"
+                : "the broker has nobody who subscribes to our events (\(shard)), so it throws them "
+                    + "away: connect the bridge"
+        }
+        if let hello, hello.guarantee == .none {
+            return "the bridge \(hello.bridge) of \(shard) acknowledges nothing now: "
+                + (hello.reason ?? "it gives no reason")
+        }
+        return "the broker takes events but no bridge acknowledges (\(shard)): check that a "
+            + "busbar-bridge owns this shard, and that it reaches Kafka"
+    }
+
+    /// Something was acknowledged.
+    mutating func noteProgress(_ index: Int, from before: Int64, now: Instant) {
+        counters.eventsAcknowledged += lanes[index].acknowledged - before
+        lanes[index].timeoutJitter = .zero
+        keepPlace(of: index)
+        guard isStalled else { return }
+        isStalled = false
+        endFinding(.noBridge, now: now)
+    }
+}

@@ -1,0 +1,171 @@
+public import Units
+public import Wire
+
+/// What the uplink is doing, in one word.
+public enum UplinkState: String, Sendable, CaseIterable {
+    /// By the site file: nothing is ever sent.
+    case local
+    case connecting
+    /// Connected, and the broker has not answered the subscription yet.
+    case subscribing
+    case sending
+    /// All is acknowledged.
+    case idle
+    /// Sent, and nobody acknowledges.
+    case stalled
+    /// The broker, the journal or the site file keeps it from sending.
+    case blocked
+    case stopped
+}
+
+/// Everything that can be said of the uplink at one moment.
+public struct UplinkStatus: Sendable {
+    public struct LaneStatus: Hashable, Sendable {
+        public var lane: Lane
+        public var epoch: Identifier128?
+        /// Every number up to here is acknowledged.
+        public var acknowledged: Int64
+        /// The last that the journal has.
+        public var last: Int64
+        /// Events under way.
+        public var inFlight: Int
+        /// Numbers without an acknowledgement.
+        public var depth: Int64
+        /// Nil when there is none, or when no clock can tell.
+        public var oldestAge: Milliseconds?
+        /// Nil when nothing was acknowledged since the start.
+        public var lastAcknowledgement: Milliseconds?
+        /// Numbers that were told to the cluster as gaps since the start.
+        public var lost: Int64
+    }
+
+    public var state: UplinkState
+    public var guarantee: Guarantee
+    public var shard: Shard
+    public var isConnected: Bool
+    /// Why it is not sending, and what to do: one line; nil while all is well.
+    public var explanation: String?
+    /// From a batch's sending to its acknowledgement by the bridge.
+    public var roundTrip: Milliseconds?
+    /// From a message's sending to the broker's confirmation, with an empty link.
+    public var linkDelay: Milliseconds?
+    /// Bytes a second; nil until something was measured.
+    public var linkRate: Int64?
+    /// Messages that the broker has not confirmed.
+    public var publicationsInFlight: Int
+    /// Whether acknowledgements come from a cluster for development.
+    public var isDevelopment: Bool
+    /// By the lane's raw value.
+    public var lanes: [LaneStatus]
+    public var counters: UplinkCounters
+    /// Those that were found since the start, the latest text of each kind.
+    public var findings: [Finding]
+}
+
+extension UplinkSession {
+    public func status(now: Instant) -> UplinkStatus {
+        let explanation = explanation
+        return UplinkStatus(
+            state: state, guarantee: settings.guarantee, shard: settings.shard,
+            isConnected: isConnected, explanation: explanation,
+            roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
+            linkRate: meter.isMeasured ? meter.rate : nil, publicationsInFlight: inFlight.count,
+            isDevelopment: isDevelopment, lanes: lanes.map { status(of: $0, now: now) },
+            counters: counters, findings: findings.all)
+    }
+
+    var state: UplinkState {
+        switch link {
+        case .stopped: return .stopped
+        case .waiting, .connecting, .leaving:
+            return settings.guarantee == .local ? .local : .connecting
+        case .connected: break
+        }
+        if settings.guarantee == .local { return .local }
+        guard let codes = subscribeCodes else { return .subscribing }
+        if settings.guarantee == .kafka, codes.first ?? 0 >= Reason.failure { return .blocked }
+        if queueError != nil || eventsRefusedCode != nil || cursor.rolledBack != nil {
+            return .blocked
+        }
+        if isStalled { return .stalled }
+        let hasWork = lanes.contains { !$0.window.isEmpty || $0.hasReady || $0.wantsPage }
+        return hasWork ? .sending : .idle
+    }
+
+    private func status(of lane: LaneProgress, now: Instant) -> UplinkStatus.LaneStatus {
+        UplinkStatus.LaneStatus(
+            lane: lane.lane, epoch: lane.epoch, acknowledged: lane.acknowledged, last: lane.last,
+            inFlight: lane.eventsInWindow, depth: lane.depth, oldestAge: age(of: lane, now: now),
+            lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, lost: lane.numbersLost)
+    }
+
+    /// Only a clock that was set can tell, and only of an event that it stamped after that.
+    private func age(of lane: LaneProgress, now: Instant) -> Milliseconds? {
+        guard let oldest = lane.oldestUnixMilliseconds, let wall, wall.quality != .unsynced else {
+            return nil
+        }
+        let span = wall.unixMilliseconds + (now - wallAt).rawValue - oldest
+        return span >= 0 ? Milliseconds(span) : nil
+    }
+
+    // MARK: - The status message
+
+    /// What others see on the broker: at the start, each minute, and when the state changes.
+    func statusDue(now: Instant) -> Instant {
+        let changed = stateSaid.map { $0.isWorthTelling(state) } ?? true
+        return statusAt + (changed ? limits.statusIntervalMin : limits.statusInterval)
+    }
+
+    mutating func statusPublication(state word: String, reason: String?, now: Instant)
+        -> Publication
+    {
+        statusAt = now
+        stateSaid = state
+        let token = takeToken()
+        let isOnline = word == "online"
+        let payload = deviceStatus(isOnline: isOnline, reason: reason, now: now).encoded()
+        inFlight[token] = InFlight(lane: nil, mark: meter.sent(bytes: payload.count, now: now))
+        return Publication(
+            token: token, topic: Topics.status(device: settings.device), payload: payload,
+            isRetained: true, contentType: "application/json")
+    }
+
+    /// What the broker says for us when the connection breaks.
+    var will: Publication {
+        Publication(
+            token: 0, topic: Topics.status(device: settings.device),
+            payload: deviceStatus(isOnline: false, reason: "the connection broke", now: wallAt)
+                .encoded(),
+            isRetained: true, contentType: "application/json")
+    }
+
+    private func deviceStatus(isOnline: Bool, reason: String?, now: Instant) -> DeviceStatus {
+        DeviceStatus(
+            isOnline: isOnline, site: settings.site, device: settings.device,
+            versions: [DeviceStatus.Version("busbar-uplink", settings.version)],
+            siteDigest: settings.siteDigest, epoch: lanes[0].epoch, boot: settings.boot,
+            guarantee: settings.guarantee,
+            lanes: lanes.map { lane in
+                DeviceStatus.LaneStatus(
+                    depth: lane.depth, oldestAgeMilliseconds: age(of: lane, now: now)?.rawValue,
+                    acknowledged: lane.acknowledged, dropped: lane.numbersLost)
+            },
+            state: isOnline ? state.rawValue : "offline",
+            reason: (reason ?? explanation).map { String($0.prefix(Self.reasonMax)) },
+            wall: WallTime(
+                unixMilliseconds: (wall?.unixMilliseconds ?? 0)
+                    + (wall == nil ? 0 : (now - wallAt).rawValue),
+                quality: wall?.quality ?? .unsynced))
+    }
+
+    /// In characters; the message allows 400 bytes, and our own words are ASCII.
+    private static let reasonMax = 390
+}
+
+extension UplinkState {
+    /// Sending and idle alternate with each event; nobody needs a message for that.
+    fileprivate func isWorthTelling(_ new: UplinkState) -> Bool {
+        let quiet: Set<UplinkState> = [.sending, .idle]
+        return self != new && !(quiet.contains(self) && quiet.contains(new))
+    }
+}
