@@ -54,7 +54,7 @@ struct BridgeLoop {
     /// Does what the session says, and returns until when it then waits.
     private mutating func act() -> Instant {
         while true {
-            switch session.action(now: clock.now(), wall: clock.wall()) {
+            switch session.action(now: clock.now(), wall: wall()) {
             case .subscribe(let topics): subscribe(topics)
             case .unsubscribe(let topics): unsubscribe(topics)
             case .publish(let publication): publish(publication)
@@ -100,7 +100,7 @@ struct BridgeLoop {
             let message = waiting[count]
             session.note(
                 message: message.payload, on: message.topic, isRetained: message.isRetained,
-                now: clock.now(), wall: clock.wall())
+                now: clock.now(), wall: wall())
             count += 1
         }
         waiting.removeFirst(count)
@@ -128,7 +128,7 @@ struct BridgeLoop {
 
     private mutating func connect(_ now: Instant) {
         var settings = broker
-        let will = BridgeSession.will(session.settings, wall: clock.wall())
+        let will = BridgeSession.will(session.settings, wall: wall())
         settings.will = MQTTMessage(
             topic: will.topic, payload: will.payload, isRetained: will.isRetained)
         do throws(MQTTError) {
@@ -146,6 +146,17 @@ struct BridgeLoop {
         session.noteDisconnected()
         nextAttempt = clock.now() + pause
         pause = min(pause + pause, .seconds(30))
+    }
+
+    private mutating func wall() -> Wire.WallTime {
+        let wall = clock.wall()
+        let quality: Wire.ClockQuality =
+            switch wall.quality {
+            case .synced: .synced
+            case .holdover: .holdover
+            case .unsynced: .unsynced
+            }
+        return Wire.WallTime(unixMilliseconds: wall.milliseconds, quality: quality)
     }
 
     private mutating func subscribe(_ topics: [String]) {

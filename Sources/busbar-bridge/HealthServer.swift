@@ -101,7 +101,8 @@ private final class HealthHandler: ChannelInboundHandler {
         case .end:
             guard let head, !isAnswered else { return }
             isAnswered = true
-            answer(HealthAnswer(to: head, board.last, now: MonotonicClock().now()), to: head, context)
+            answer(
+                HealthAnswer(to: head, board.last, now: MonotonicClock().now()), to: head, context)
         }
     }
 

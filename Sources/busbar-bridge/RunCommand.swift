@@ -16,7 +16,8 @@ struct RunCommand: ParsableCommand {
     var mqtt: String
 
     @Option(
-        help: ArgumentHelp("Who may have signed the broker's certificate (PEM).", valueName: "file"),
+        help: ArgumentHelp(
+            "Who may have signed the broker's certificate (PEM).", valueName: "file"),
         completion: .file())
     var ca: String?
 
@@ -91,7 +92,8 @@ struct RunCommand: ParsableCommand {
         var found: Set<Shard> = []
         for part in shards.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-            guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1],
+            guard (1...2).contains(ends.count), let first = ends[0],
+                let last = ends[ends.count - 1],
                 first <= last, first >= 0, last < Int(Shard.count)
             else {
                 throw Failure(
@@ -116,7 +118,8 @@ struct Endpoint {
     var port: UInt16
 
     init(_ text: String, what: String) throws(Failure) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...]),
             colon > text.startIndex
         else {
             throw Failure("\(what): found \"\(text)\"; expected is host:port", exitCode: 2)

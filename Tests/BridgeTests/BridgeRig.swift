@@ -126,6 +126,11 @@ struct Rig {
         _ outcome: DeliveryReport.Outcome = .stored(partition: 2, offset: 40)
     ) {
         for place in places {
+            guard sent.indices.contains(place) else {
+                let letters = sent.compactMap { $0.record.header("busbar_dlq_reason") }
+                Issue.record("record \(place) was not sent; dead letters: \(letters)")
+                continue
+            }
             session.note(DeliveryReport(token: sent[place].token, outcome: outcome), now: now)
         }
         run()
