@@ -39,17 +39,17 @@ struct MessageReader {
     }
 
     mutating func value(_ key: String) throws(MessageError) -> JSONValue {
-        asked.append(key)
+        if !asked.contains(key) { asked.append(key) }
         guard let value = members[key] else {
             throw MessageError("\(what): the member \"\(key)\" is missing")
         }
         return value
     }
 
-    /// The member's value, or nil where null stands.
-    mutating func nullable(_ key: String) throws(MessageError) -> JSONValue? {
-        let value = try value(key)
-        return value.isNull ? nil : value
+    /// Whether null stands there. A truth value and no optional one: compared with nil, a
+    /// `JSONValue?` is compared with JSON's null, for that is what the literal makes of it.
+    private mutating func isNull(_ key: String) throws(MessageError) -> Bool {
+        try value(key).isNull
     }
 
     func wrong(_ key: String, _ value: JSONValue, _ expected: String) -> MessageError {
@@ -84,7 +84,7 @@ struct MessageReader {
     mutating func optionalInteger(
         _ key: String, in range: ClosedRange<Int64>
     ) throws(MessageError) -> Int64? {
-        guard try nullable(key) != nil else { return nil }
+        if try isNull(key) { return nil }
         return try integer(key, in: range)
     }
 
@@ -112,7 +112,7 @@ struct MessageReader {
     mutating func optionalText(
         _ key: String, in range: ClosedRange<Int> = 1...128
     ) throws(MessageError) -> String? {
-        guard try nullable(key) != nil else { return nil }
+        if try isNull(key) { return nil }
         return try text(key, in: range)
     }
 
@@ -135,7 +135,7 @@ struct MessageReader {
     }
 
     mutating func optionalIdentifier(_ key: String) throws(MessageError) -> Identifier128? {
-        guard try nullable(key) != nil else { return nil }
+        if try isNull(key) { return nil }
         return try identifier(key)
     }
 
