@@ -5,8 +5,8 @@ final class KafkaAdministration {
     private let handle: KafkaHandle
     private let queue: OpaquePointer
 
-    /// How long one question waits for its answer, in milliseconds. 5 s: chosen; a leader's election
-    /// takes about one.
+    /// How long one question waits for its answer, in milliseconds. 5 s: chosen; a leader's
+    /// election takes about one.
     private static let patience: Int32 = 5_000
 
     init(_ settings: KafkaSettings) throws(KafkaError) {
@@ -30,8 +30,8 @@ final class KafkaAdministration {
         }
     }
 
-    /// Of each topic's partition that has the fewest. All topics are asked for, since asking for one
-    /// by name may create it.
+    /// Of each topic's partition that has the fewest. All topics are asked for, since asking for
+    /// one by name may create it.
     private func replicas() throws(KafkaError) -> [String: Int] {
         var found: UnsafePointer<rd_kafka_metadata>?
         let code = rd_kafka_metadata(handle.pointer, 1, nil, &found, Self.patience)

@@ -2,7 +2,8 @@ import CRdkafka
 
 /// One client of librdkafka: made from settings, destroyed with this object.
 ///
-/// Its callbacks run in whatever thread calls `poll`, so that everything here belongs to one thread.
+/// Its callbacks run in whatever thread calls `poll`, so that everything here belongs to one
+/// thread.
 final class KafkaHandle {
     let pointer: OpaquePointer
     let events: KafkaEvents

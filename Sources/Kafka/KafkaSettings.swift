@@ -6,8 +6,8 @@ public struct KafkaSettings: Sendable {
     public var clientID: String
     /// Replicas that each topic must have at least.
     public var replicationMin = 3
-    /// `min.insync.replicas` that each topic must have at least: with acks=all, so many disks have a
-    /// record when it is reported as kept.
+    /// `min.insync.replicas` that each topic must have at least: with acks=all, so many disks have
+    /// a record when it is reported as kept.
     public var inSyncMin = 2
     /// The operator says that this is a cluster for development: less is taken, and said.
     public var isDevelopment = false
@@ -41,8 +41,8 @@ public struct KafkaSettings: Sendable {
             ("queue.buffering.max.kbytes", "65536"),
             // 5 ms: a fiftieth of what an acknowledgement waits anyway; batches of hundreds.
             ("linger.ms", "5"),
-            // 256 KiB: a quarter of what brokers take by default. A batch that is too large would be
-            // refused as a whole, and all records in it put aside.
+            // 256 KiB: a quarter of what brokers take by default. A batch that is too large would
+            // be refused as a whole, and all records in it put aside.
             ("batch.size", "262144"),
             ("log_level", "4"),
         ]

@@ -4,10 +4,10 @@ import LinuxHAL
 
 /// Records to a Kafka cluster: acks=all, idempotent, and without gaps.
 ///
-/// Order is kept through every failure. As soon as one record fails for good, or librdkafka gives up
-/// on the whole (a fatal error of the idempotent producer), everything that the producer holds is
-/// purged and reported as failed, and a new producer takes its place. Whatever of it had been written
-/// nevertheless was written in order, and the devices send all of it again.
+/// Order is kept through every failure. As soon as one record fails for good, or librdkafka gives
+/// up on the whole (a fatal error of the idempotent producer), everything that the producer holds
+/// is purged and reported as failed, and a new producer takes its place. Whatever of it had been
+/// written nevertheless was written in order, and the devices send all of it again.
 ///
 /// A record that the brokers refuse, because it is too large or against a rule of theirs, costs one
 /// such change of producers too; what is refused before it is sent costs nothing.
@@ -25,7 +25,7 @@ public final class KafkaSink: RecordSink {
     /// How often a producer had to be replaced.
     public private(set) var replacements: UInt64 = 0
 
-    /// - Throws: when a property is not taken, or the system has no room for threads or descriptors.
+    /// - Throws: when a property is not taken, or the system lacks threads or descriptors.
     ///   Whether the cluster can be reached shows later, in `guarantee` and `trouble`.
     public init(_ settings: KafkaSettings) throws(KafkaError) {
         self.settings = settings

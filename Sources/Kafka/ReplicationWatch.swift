@@ -3,8 +3,8 @@ import CRdkafka
 import LinuxHAL
 import Synchronization
 
-/// Looks every minute at what the cluster's replication is worth, in a thread of its own: asking for
-/// metadata blocks, and the bridge's loop must not.
+/// Looks every minute at what the cluster's replication is worth, in a thread of its own: asking
+/// for metadata blocks, and the bridge's loop must not.
 final class ReplicationWatch: Sendable {
     private struct State {
         var guarantee = SinkGuarantee.unknown

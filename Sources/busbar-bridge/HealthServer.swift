@@ -15,8 +15,8 @@ final class HealthBoard: Sendable {
     var last: BridgeSnapshot? { snapshot.withLock { $0 } }
 }
 
-/// Health and metrics on a port of their own, on a thread of their own, so that they answer when the
-/// loop does not.
+/// Health and metrics on a port of their own, on a thread of their own, so that they answer when
+/// the loop does not.
 final class HealthServer {
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel

@@ -3,8 +3,8 @@ import Glibc
 
 /// A Kafka cluster in memory for tests and the demo (librdkafka's mock), and a reader of clusters.
 ///
-/// It is no Kafka: it keeps about 5 MB of each partition, replicates nothing, and forgets all when it
-/// ends. Its protocol is real.
+/// It is no Kafka: it keeps about 5 MB of each partition, replicates nothing, and forgets all when
+/// it ends. Its protocol is real.
 @main
 enum MockKafka {
     static let usage = """

@@ -1,8 +1,8 @@
 import JSON
 import Wire
 
-/// One line of an export: a CloudEvent in structured JSON, which is to become the same record that a
-/// bridge would have made of it.
+/// One line of an export: a CloudEvent in structured JSON, which is to become the same record that
+/// a bridge would have made of it.
 public struct ExportedEvent: Sendable {
     private let lane: Lane
     private let device: String

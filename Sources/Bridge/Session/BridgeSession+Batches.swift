@@ -156,7 +156,7 @@ extension BridgeSession {
         guard let lane = parcel.lane, let tracker = lanes[lane]?.tracker else { return false }
         switch tracker.sight(of: parcel.number, hash: hash) {
         case .new:
-            guard tracker.slots.count < settings.slotsPerLaneMax else {
+            guard tracker.slotsFromBase < settings.slotsPerLaneMax else {
                 counters.noRoom += 1
                 return false
             }

@@ -106,8 +106,8 @@ extension BridgeSession {
             : tracker.awaits(parcel.token, of: parcel.number)
     }
 
-    /// An event as a CloudEvent in binary mode, or as a dead letter when it has a cause or turns out
-    /// to be none.
+    /// An event as a CloudEvent in binary mode, or as a dead letter when it has a cause or turns
+    /// out to be none.
     private mutating func record(of parcel: inout Parcel) -> SinkRecord {
         switch parcel.content {
         case .message(let topic, let device, let payload):

@@ -2,19 +2,19 @@ import Transit
 public import Units
 public import Wire
 
-/// What a bridge does next, decided without doing any of it: MQTT messages, delivery reports and the
-/// time come in by `note`, and `action(now:)` says what to do until it says to wait.
+/// What a bridge does next, decided without doing any of it: MQTT messages, delivery reports and
+/// the time come in by `note`, and `action(now:)` says what to do until it says to wait.
 ///
-/// The rule that all else serves: number N of a lane is acknowledged only when every number from the
-/// device's base to N was, in this very session, reported as kept by the sink, kept as a dead letter,
-/// or declared a gap by the device. Nothing is concluded from handing a record over, nor from
-/// silence. The session writes nothing down; after a restart it knows nothing, acknowledges nothing
-/// it did not see kept, and the devices send again from their base.
+/// The rule that all else serves: number N of a lane is acknowledged only when every number from
+/// the device's base to N was, in this very session, reported as kept by the sink, kept as a dead
+/// letter, or declared a gap by the device. Nothing is concluded from handing a record over, nor
+/// from silence. The session writes nothing down; after a restart it knows nothing, acknowledges
+/// nothing it did not see kept, and the devices send again from their base.
 ///
 /// A device that sends a batch which cannot be read gets no acknowledgement for it, since the batch
 /// has no identity: its bytes go to the dead letters, and the device would send it for ever. It can
-/// help itself by sending smaller batches; a line that is no event in a batch that is a batch is put
-/// aside by itself and acknowledged.
+/// help itself by sending smaller batches; a line that is no event in a batch that is a batch is
+/// put aside by itself and acknowledged.
 public struct BridgeSession: Sendable {
     public enum Action: Hashable, Sendable {
         case subscribe([String])
@@ -122,8 +122,8 @@ public struct BridgeSession: Sendable {
         var slotsCounted = 0
     }
 
-    /// A record on its way, kept in few bytes: it is built when it is sent, and built anew if it has
-    /// to become a dead letter.
+    /// A record on its way, kept in few bytes: it is built when it is sent, and built anew if it
+    /// has to become a dead letter.
     struct Parcel: Sendable {
         enum Content: Sendable {
             case event(BatchOnItsWay, index: Int, digest: RunningDigest)

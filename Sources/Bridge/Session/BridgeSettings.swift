@@ -19,8 +19,8 @@ public struct BridgeSettings: Sendable {
     /// ... but no longer than until it covers so many events.
     public var acknowledgeEvents: Int64 = 256
 
-    /// Records that wait for their report, here and in the sink. 20,000: a second of what one bridge
-    /// writes; more would only be memory, since the devices keep what is not taken.
+    /// Records that wait for their report, here and in the sink. 20,000: a second of what one
+    /// bridge writes; more would only be memory, since the devices keep what is not taken.
     public var recordsMax = 20_000
     /// The bytes of their values.
     public var bytesMax = 32 << 20
@@ -38,7 +38,8 @@ public struct BridgeSettings: Sendable {
     public var reportDeadline = Milliseconds.seconds(30)
     /// After a full sink, when to try again unless a report comes first.
     public var sinkRetry = Milliseconds(10)
-    /// A stop waits so long for reports. 10 s: within what Kubernetes (30 s) and systemd (90 s) give.
+    /// A stop waits so long for reports. 10 s: within what Kubernetes (30 s) and systemd (90 s)
+    /// give.
     public var drainLimit = Milliseconds.seconds(10)
 
     public init(

@@ -1,7 +1,7 @@
 import Wire
 
-/// What one session knows of one lane of one epoch of one device: which numbers it has taken, and up
-/// to where all of them are safe.
+/// What one session knows of one lane of one epoch of one device: which numbers it has taken, and
+/// up to where all of them are safe.
 ///
 /// It takes numbers in order only, from the device's base on without a hole. A number that comes
 /// before its predecessors is not taken: they may be lost, and would then be written after it. So
@@ -101,8 +101,8 @@ struct LaneTracker: Sendable {
         safeCount -= surplus
     }
 
-    /// A batch came whole: its end is to be acknowledged once everything up to it is safe. It may be
-    /// one that was acknowledged before.
+    /// A batch came whole: its end is to be acknowledged once everything up to it is safe. It may
+    /// be one that was acknowledged before.
     mutating func owe(_ number: Int64, digest: RunningDigest) {
         let end = End(number: number, digest: digest, isOwed: true)
         let index = ends.firstIndex { $0.number >= number } ?? ends.count
@@ -122,6 +122,9 @@ struct LaneTracker: Sendable {
             ends[index].isOwed = false
         }
     }
+
+    /// How far the device is ahead of its base, in slots.
+    var slotsFromBase: Int { slots.count - firstSlot(endingFrom: base) }
 
     /// Where the record of a number went; nil for what is not remembered.
     func place(of number: Int64) -> Place? { slot(of: number).flatMap { slots[$0].place } }

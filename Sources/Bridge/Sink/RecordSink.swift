@@ -98,9 +98,9 @@ public enum SinkGuarantee: Hashable, Sendable {
 /// protocol alone. Used by one thread.
 ///
 /// Order is the sink's promise: of the records of one key and one topic, what is stored is a prefix
-/// of what was sent, save for those that it refused. So when it reports one as `failed`, every later
-/// one that was sent before that report is `failed` too. A sink that cannot pick out the later ones
-/// fails everything it holds; the devices send it again.
+/// of what was sent, save for those that it refused. So when it reports one as `failed`, every
+/// later one that was sent before that report is `failed` too. A sink that cannot pick out the
+/// later ones fails everything it holds; the devices send it again.
 public protocol RecordSink {
     /// Takes a record over, or returns false when its own queue is full: then `poll` and try again.
     mutating func send(_ record: SinkRecord, token: RecordToken) -> Bool
