@@ -44,6 +44,8 @@ public struct KafkaSettings: Sendable {
             // 256 KiB: a quarter of what brokers take by default. A batch that is too large would
             // be refused as a whole, and all records in it put aside.
             ("batch.size", "262144"),
+            // 2 s instead of 10: devices wait for their acknowledgements once the brokers are back.
+            ("reconnect.backoff.max.ms", "2000"),
             ("log_level", "4"),
         ]
     }

@@ -13,6 +13,12 @@ struct ConnectionTests {
         rig.session.noteConnected()
         rig.run()
         #expect(rig.subscribed.isEmpty)
+        #expect(
+            rig.session.unreadiness(now: rig.now) == "the cluster's replication is not known yet")
+        rig.session.note(.insufficient(reason: "one replica"))
+        rig.run()
+        #expect(rig.subscribed.isEmpty)
+        #expect(try rig.hellos().last?.reason == "one replica")
         rig.session.note(.replicated)
         rig.run()
         #expect(rig.subscribed == ["busbar/v1/up/07/+/+"])

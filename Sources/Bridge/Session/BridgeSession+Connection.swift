@@ -63,6 +63,8 @@ extension BridgeSession {
     public func unreadiness(now: Instant) -> String? {
         if stop != nil { return "stopping" }
         guard isConnected else { return "not connected to the MQTT broker" }
+        // First the cluster: without its guarantee nothing is subscribed.
+        if !hasGuarantee { return sinkUnreadiness(now: now) }
         switch subscription {
         case .none, .asked: return "not subscribed at the MQTT broker yet"
         case .refused(let reason): return "the MQTT broker refuses the subscription: \(reason)"
