@@ -67,6 +67,8 @@ struct LaneTracker: Sendable {
     private(set) var next: Int64
     /// Every number from `base` to here is safe. `base` − 1 when none is.
     private(set) var upTo: Int64
+    /// Whether there ever was a rival: most lanes never have one, and are not searched for it.
+    private var hasRivals = false
     /// How many slots from the first on end at `upTo` or before.
     private var safeCount = 0
     /// In order of their numbers.
@@ -114,7 +116,13 @@ struct LaneTracker: Sendable {
     }
 
     /// The greatest end that may be acknowledged and was not yet.
-    var payable: End? { ends.last { $0.isOwed && $0.number <= upTo } }
+    var payable: End? {
+        // Below the base nothing else holds an acknowledgement back, and the device that goes on
+        // from an old base has only this chance to be heard.
+        let unkept = hasRivals ? slots.prefix(safeCount).first { $0.rivals > 0 } : nil
+        let limit = min(upTo, unkept.map { $0.numbers.lowerBound - 1 } ?? upTo)
+        return ends.last { $0.isOwed && $0.number <= limit }
+    }
 
     /// The end was acknowledged, and so is what was owed below it.
     mutating func pay(_ end: End) {
@@ -156,6 +164,7 @@ struct LaneTracker: Sendable {
     mutating func addRival(to number: Int64) {
         guard let slot = slot(of: number) else { return }
         slots[slot].rivals += 1
+        hasRivals = true
         guard number >= base, number <= upTo else { return }
         // Not yet told to the device, perhaps: hold it back until the dead letter is kept.
         upTo = slots[slot].numbers.lowerBound - 1
@@ -201,8 +210,16 @@ struct LaneTracker: Sendable {
     mutating func forget(from number: Int64) {
         guard let slot = slot(of: number) else { return }
         let first = slots[slot].numbers.lowerBound
-        // What is at or below `upTo` is safe whatever this report says.
-        guard first > upTo else { return }
+        // What is at or below `upTo` is safe whatever this report says: all but a rival of it,
+        // which comes again when its end is not acknowledged.
+        guard first > upTo else {
+            guard slots[slot].rivals > 0 else { return }
+            slots[slot].rivals -= 1
+            for index in ends.indices where ends[index].number >= first {
+                ends[index].isOwed = false
+            }
+            return
+        }
         slots.removeSubrange(slot...)
         ends.removeAll { $0.number >= first }
         next = first
