@@ -19,6 +19,9 @@ let unsafeByNature: [SwiftSetting] = [
 
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
@@ -27,10 +30,12 @@ let package = Package(
         .executable(name: "busbard", targets: ["busbard"]),
         .executable(name: "busbar", targets: ["busbar"]),
         .executable(name: "busbar-uplink", targets: ["busbar-uplink"]),
+        .executable(name: "busbar-bridge", targets: ["busbar-bridge"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     ],
     targets: [
         // The pure core: integers, no clock, no I/O, no allocation (the Embedded gate proves it).
@@ -110,7 +115,8 @@ let package = Package(
             swiftSettings: checked),
         .systemLibrary(name: "CRdkafka"),
         .target(
-            name: "Kafka", dependencies: ["Bridge", "CRdkafka"], swiftSettings: unsafeByNature),
+            name: "Kafka", dependencies: ["Bridge", "LinuxHAL", "Wire", "CRdkafka"],
+            swiftSettings: unsafeByNature),
 
         // Composition roots.
         .executableTarget(
@@ -133,6 +139,19 @@ let package = Package(
             dependencies: [
                 "Uplink", "MQTT", "Transit", "Wire", "Site", "LinuxHAL", "Units", "JSON",
             ],
+            swiftSettings: unsafeByNature),
+
+        .executableTarget(
+            name: "busbar-bridge",
+            dependencies: [
+                "Units", "HAL", "LinuxHAL", "Wire", "Transit", "JSON", "MQTT", "Bridge", "Kafka",
+                argumentParser, nioCore, nioPosix, nioHTTP1,
+            ],
+            swiftSettings: checked),
+
+        // What stands in for a cluster in tests and in the demo.
+        .executableTarget(
+            name: "mock-kafka", dependencies: ["JSON", "CRdkafka"], path: "Tests/MockKafka",
             swiftSettings: unsafeByNature),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),

@@ -1,3 +1,5 @@
+public import Wire
+
 /// One record for the cluster's log: a CloudEvent in binary mode, or a dead letter.
 public struct SinkRecord: Hashable, Sendable {
     public var topic: String
@@ -27,6 +29,30 @@ public struct SinkRecord: Hashable, Sendable {
         self.value = value
         self.headers = headers
         self.unixMilliseconds = unixMilliseconds
+    }
+}
+
+extension SinkRecord {
+    /// Where the events of a lane go. Alarms have a topic of their own, so that they have their own
+    /// lag, retention and alerts. No device is in the name.
+    public static func topic(of lane: Lane) -> String {
+        switch lane {
+        case .alarm: "busbar.alarm.v1"
+        case .event: "busbar.event.v1"
+        case .telemetry: "busbar.telemetry.v1"
+        }
+    }
+
+    /// All topics that a bridge writes to.
+    public static let topics = Lane.allCases.map(topic(of:)) + [DeadLetter.topic]
+
+    /// An event in binary mode.
+    public init(_ event: CloudEvent, unixMilliseconds: Int64) {
+        self.init(
+            topic: Self.topic(of: event.lane), key: Array(event.device.utf8),
+            value: event.kafkaValue,
+            headers: event.kafkaHeaders.map { Header($0.name, $0.value) },
+            unixMilliseconds: unixMilliseconds)
     }
 }
 
@@ -70,6 +96,11 @@ public enum SinkGuarantee: Hashable, Sendable {
 
 /// Where a bridge puts its records. Kafka is the first engine; another one takes its place by this
 /// protocol alone. Used by one thread.
+///
+/// Order is the sink's promise: of the records of one key and one topic, what is stored is a prefix
+/// of what was sent, save for those that it refused. So when it reports one as `failed`, every
+/// later one that was sent before that report is `failed` too. A sink that cannot pick out the
+/// later ones fails everything it holds; the devices send it again.
 public protocol RecordSink {
     /// Takes a record over, or returns false when its own queue is full: then `poll` and try again.
     mutating func send(_ record: SinkRecord, token: RecordToken) -> Bool

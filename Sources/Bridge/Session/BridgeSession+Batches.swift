@@ -1,0 +1,270 @@
+import Transit
+public import Units
+public import Wire
+
+// Messages of events: what is taken, what is put aside, and what is left for the device to send
+// again.
+
+extension BridgeSession {
+    /// A message on one of the up topics.
+    /// - Parameter wall: the bridge's, for the records.
+    public mutating func note(
+        message payload: [UInt8], on topic: String, isRetained: Bool, now: Instant, wall: WallTime
+    ) {
+        counters.messages += 1
+        counters.messageBytes += UInt64(payload.count)
+        guard stop == nil else { return }
+        guard !isRetained else {
+            counters.retained += 1
+            notice(
+                "\(topic): refused a retained message of events; somebody other than a "
+                    + "device published it. Remove it: publish an empty retained message there")
+            return
+        }
+        guard hasGuarantee else {
+            counters.noGuarantee += 1
+            return
+        }
+        let message = Message(
+            topic: topic, payload: payload, unixMilliseconds: wall.unixMilliseconds)
+        let batch: EventBatch
+        switch Self.read(payload) {
+        case .success(let found): batch = found
+        case .failure(let fault):
+            counters.unreadable += 1
+            putAside(message, .poison, fault.reason)
+            return
+        }
+        if let reason = trespass(of: batch.header, on: topic) {
+            counters.unauthorised += 1
+            putAside(message, .unauthorised, reason)
+            return
+        }
+        guard hasRoom else {
+            counters.noRoom += UInt64(batch.lines.count)
+            return
+        }
+        take(batch, unixMilliseconds: wall.unixMilliseconds, now: now)
+    }
+
+    private struct Fault: Error { var reason: String }
+
+    private static func read(_ payload: [UInt8]) -> Result<EventBatch, Fault> {
+        do throws(PayloadError) {
+            let bytes = try Payload.unpack(payload)
+            do throws(BatchError) {
+                return .success(try EventBatch(decoding: bytes))
+            } catch {
+                return .failure(Fault(reason: error.description))
+            }
+        } catch {
+            return .failure(Fault(reason: error.description))
+        }
+    }
+
+    private struct Message {
+        var topic: String
+        var payload: [UInt8]
+        var unixMilliseconds: Int64
+    }
+
+    /// Why the header may not stand on that topic; nil when it may. The broker lets each device
+    /// publish on its own topics only, so that the topic is proof and the header is not.
+    private func trespass(of header: BatchHeader, on topic: String) -> String? {
+        let words = topic.split(separator: "/", omittingEmptySubsequences: false)
+        guard words.count == 6, let shard = settings.shards.first(where: { $0.name == words[3] })
+        else { return "the topic is of no shard of this bridge" }
+        let expected = Topics.up(shard: shard, device: header.device, lane: header.lane)
+        guard topic == expected else {
+            return "the header says device \(header.device), lane \(header.lane.name), "
+                + "but the topic says \(words[4]), \(words[5])"
+        }
+        return nil
+    }
+
+    /// A message that is no batch goes to the dead letters as it came; once, not each time that the
+    /// device sends it again.
+    private mutating func putAside(
+        _ message: Message, _ kind: DeadLetter.Class, _ reason: String
+    ) {
+        let hash = Self.hash(of: message.payload)
+        guard unreadable[message.topic] != hash else { return }
+        let bytes = min(message.payload.count, DeadLetter.valueMax)
+        guard outbox.count + unreported.count < settings.recordsMax,
+            bytesHeld + bytes <= settings.bytesMax
+        else {
+            counters.noRoom += 1
+            return
+        }
+        // 1,000: more topics than this only if somebody invents them; then some are kept twice.
+        if unreadable.count >= 1_000 { unreadable.removeAll() }
+        unreadable[message.topic] = hash
+        let words = message.topic.split(separator: "/", omittingEmptySubsequences: false)
+        enqueue(
+            Parcel(
+                token: newToken(), lane: nil,
+                content: .message(
+                    topic: message.topic, device: words.count == 6 ? String(words[4]) : "",
+                    payload: message.payload),
+                cause: DeadLetter.Cause(
+                    reason: reason, stage: .batch, kind: kind, topic: message.topic, attempts: 0),
+                unixMilliseconds: message.unixMilliseconds))
+        notice("\(message.topic): put a batch aside as \(kind.name): \(reason)")
+    }
+
+    private mutating func take(_ batch: EventBatch, unixMilliseconds: Int64, now: Instant) {
+        let header = batch.header
+        var number = serve(header)
+        let hashes = batch.lines.map { Self.hash(of: $0.bytes) }
+        let isPast = zip(batch.lines, hashes).contains { line, hash in
+            lanes[number]?.tracker.sight(of: line.seq, hash: hash) == .past
+        }
+        if isPast {
+            // The device's base is far below what it once stated: it lost its cursor, or it is not
+            // the same device. What it has is not known here, so it is taken anew from its base.
+            forget(lane: number)
+            number = serve(header)
+        }
+        defer { noteSlots(of: number, now: now) }
+        lookForFork(header, lane: number)
+        let shared = BatchOnItsWay(batch)
+        var digest = header.before ?? .start(of: header.epoch)
+        var gaps = header.gaps[...]
+        for (index, line) in batch.lines.enumerated() {
+            digest = RunningHash.next(digest, line.bytes)
+            while let gap = gaps.first, gap.upperBound < line.seq {
+                gaps.removeFirst()
+                guard lanes[number]?.tracker.take(gap: gap) == true else {
+                    counters.early += UInt64(batch.lines.count - index)
+                    return
+                }
+            }
+            let parcel = Parcel(
+                token: newToken(), lane: number, number: line.seq,
+                content: .event(shared, index: index, digest: digest),
+                unixMilliseconds: unixMilliseconds)
+            guard take(parcel, hash: hashes[index]) else {
+                counters.early += UInt64(batch.lines.count - index)
+                return
+            }
+        }
+        lanes[number]?.tracker.owe(header.last, digest: digest)
+    }
+
+    /// One line of a batch. False if others must come before it.
+    private mutating func take(_ parcel: Parcel, hash: UInt64) -> Bool {
+        guard let lane = parcel.lane, let tracker = lanes[lane]?.tracker else { return false }
+        switch tracker.sight(of: parcel.number, hash: hash) {
+        case .new:
+            guard tracker.slotsFromBase < settings.slotsPerLaneMax else {
+                counters.noRoom += 1
+                return false
+            }
+            lanes[lane]?.tracker.take(hash: hash, token: parcel.token)
+            counters.events += 1
+            enqueue(parcel)
+        case .known:
+            counters.repeated += 1
+        case .rival:
+            counters.collisions += 1
+            takeRival(parcel)
+        case .early, .past:
+            return false
+        }
+        return true
+    }
+
+    /// Two events claim one identity. The one that came first stands; the other one is kept aside,
+    /// and until it is, the number is not acknowledged: either device might let go of its own.
+    private mutating func takeRival(_ parcel: Parcel) {
+        guard let number = parcel.lane, let lane = lanes[number] else { return }
+        var rival = parcel
+        rival.isRival = true
+        rival.cause = DeadLetter.Cause(
+            reason: "another event with other bytes has this identity", stage: .event,
+            kind: .collision, topic: SinkRecord.topic(of: lane.identity.lane), attempts: 0)
+        lanes[number]?.tracker.addRival(to: parcel.number)
+        enqueue(rival)
+        notice(
+            "\(lane.identity.device): event \(lane.identity.lane.name) \(parcel.number) of epoch "
+                + "\(lane.identity.epoch.text) came with two contents. Two devices have one "
+                + "identity, or a card was put back; look at both in \(DeadLetter.topic)")
+    }
+
+    /// The hash that the device sent must go on from the one that this session computed.
+    private mutating func lookForFork(_ header: BatchHeader, lane: Int) {
+        guard let before = header.before, let served = lanes[lane],
+            let end = served.tracker.ends.last(where: { $0.number < header.first }),
+            end.number == header.first - 1, end.digest != before
+        else { return }
+        counters.forks += 1
+        notice(
+            "\(header.device): the running hash of lane \(header.lane.name) before event "
+                + "\(header.first) is not the one computed here: two histories of one lane")
+    }
+
+    /// The lane of that header, made if need be, with its base raised.
+    private mutating func serve(_ header: BatchHeader) -> Int {
+        let identity = LaneIdentity(
+            device: header.device, epoch: header.epoch, lane: header.lane)
+        uses += 1
+        if let number = numbers[identity] {
+            lanes[number]?.lastUse = uses
+            lanes[number]?.tracker.raise(base: header.base)
+            return number
+        }
+        if lanes.count >= settings.lanesMax { forgetOldest(keeping: nil) }
+        lastNumber += 1
+        lanes[lastNumber] = ServedLane(
+            identity: identity, tracker: LaneTracker(base: header.base),
+            key: .derived(fromBridgeSecret: settings.secret, device: header.device),
+            paid: header.base - 1, lastUse: uses)
+        numbers[identity] = lastNumber
+        return lastNumber
+    }
+
+    /// Brings the count of slots up to date after a lane changed, and makes room.
+    private mutating func noteSlots(of number: Int, now: Instant) {
+        guard let lane = lanes[number] else { return }
+        slotCount += lane.tracker.slots.count - lane.slotsCounted
+        lanes[number]?.slotsCounted = lane.tracker.slots.count
+        settle(number, now: now)
+        while slotCount > settings.slotsMax, lanes.count > 1 { forgetOldest(keeping: number) }
+    }
+
+    /// Forgets the sixteenth of the lanes that was not used for longest: by single lanes, each new
+    /// device would cost a look at all of them.
+    private mutating func forgetOldest(keeping kept: Int?) {
+        let oldest = lanes.filter { $0.key != kept }
+            .sorted { $0.value.lastUse < $1.value.lastUse }
+            .prefix(max(1, lanes.count / 16))
+        for (number, _) in oldest {
+            forget(lane: number)
+            counters.lanesForgotten += 1
+        }
+    }
+
+    /// Safe at any time: nothing more is acknowledged for it, and the device sends again.
+    mutating func forget(lane number: Int) {
+        guard let lane = lanes.removeValue(forKey: number) else { return }
+        numbers[lane.identity] = nil
+        slotCount -= lane.slotsCounted
+    }
+
+    mutating func enqueue(_ parcel: Parcel) {
+        bytesHeld += parcel.bytes
+        outbox.append(parcel)
+    }
+
+    mutating func newToken() -> RecordToken {
+        lastToken += 1
+        return RecordToken(lastToken)
+    }
+
+    /// FNV-1a, 64 bits: it tells a repetition from another event, and defends against nothing.
+    static func hash(of bytes: [UInt8]) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return hash
+    }
+}

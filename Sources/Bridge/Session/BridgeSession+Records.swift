@@ -1,0 +1,174 @@
+public import Units
+import Wire
+
+// Records on their way to the sink, and what the sink says became of them.
+
+extension BridgeSession {
+    /// The sink had no room for a record that `action` gave: it is given again, before any other.
+    public mutating func noteSinkFull(_ token: RecordToken, now: Instant) {
+        guard let parcel = unreported.removeValue(forKey: token) else { return }
+        outbox.putBack(parcel)
+        sinkFullUntil = now + settings.sinkRetry
+    }
+
+    public mutating func note(_ report: DeliveryReport, now: Instant) {
+        guard let parcel = unreported.removeValue(forKey: report.token) else { return }
+        bytesHeld -= parcel.bytes
+        sinkFullUntil = nil
+        switch report.outcome {
+        case .stored(let partition, let offset):
+            if parcel.cause == nil, case .event(let shared, _, _) = parcel.content {
+                counters.stored[Int(shared.batch.header.lane.rawValue)] += 1
+            }
+            confirm(
+                parcel,
+                at: LaneTracker.Place(
+                    isDeadLetter: parcel.cause != nil, partition: partition, offset: offset))
+        case .refused(let reason):
+            counters.refused += 1
+            refuse(parcel, reason)
+        case .failed(let reason):
+            counters.failed += 1
+            fail(parcel, reason)
+        }
+        if let lane = parcel.lane { settle(lane, now: now) }
+    }
+
+    private mutating func confirm(_ parcel: Parcel, at place: LaneTracker.Place) {
+        guard let lane = parcel.lane else { return }
+        if parcel.isRival {
+            lanes[lane]?.tracker.confirmRival(of: parcel.number)
+        } else if lanes[lane]?.tracker.confirm(parcel.number, by: parcel.token, at: place) == true {
+            lanes[lane]?.place = place
+        }
+    }
+
+    /// The sink will never take it: it goes to the dead letters. A dead letter that is refused too
+    /// is not acknowledged; somebody has to look.
+    private mutating func refuse(_ parcel: Parcel, _ reason: String) {
+        guard parcel.cause == nil else {
+            notice(
+                "\(DeadLetter.topic) refused a dead letter: \(reason). Its event stays on the "
+                    + "device, which sends nothing after it: let the topic take what it must")
+            fail(parcel, reason)
+            return
+        }
+        guard let lane = parcel.lane, let served = lanes[lane] else { return }
+        var letter = parcel
+        letter.token = newToken()
+        letter.cause = DeadLetter.Cause(
+            reason: reason, stage: .sink, kind: .poison,
+            topic: SinkRecord.topic(of: served.identity.lane), attempts: 1)
+        guard
+            lanes[lane]?.tracker.replace(parcel.token, of: parcel.number, with: letter.token)
+                == true
+        else { return }
+        notice(
+            "\(served.identity.device): put event \(served.identity.lane.name) \(parcel.number) "
+                + "aside: \(reason)")
+        enqueue(letter)
+    }
+
+    private mutating func fail(_ parcel: Parcel, _ reason: String) {
+        if parcel.cause != nil { counters.deadLettersLost += 1 }
+        guard let lane = parcel.lane else {
+            if case .message(let topic, _, _) = parcel.content { unreadable[topic] = nil }
+            return
+        }
+        let isAwaited =
+            parcel.isRival
+            ? lanes[lane]?.tracker.awaitsRival(of: parcel.number)
+            : lanes[lane]?.tracker.awaits(parcel.token, of: parcel.number)
+        if isAwaited == true { lanes[lane]?.tracker.forget(from: parcel.number) }
+    }
+
+    /// The next record that is still of use; those whose lane was forgotten meanwhile are not.
+    mutating func nextRecord(now: Instant) -> (SinkRecord, RecordToken)? {
+        while var parcel = outbox.popFirst() {
+            guard isOfUse(parcel) else {
+                bytesHeld -= parcel.bytes
+                continue
+            }
+            parcel.sentAt = now
+            let record = record(of: &parcel)
+            if let cause = parcel.cause { counters.deadLetters[Int(cause.kind.rawValue)] += 1 }
+            unreported[parcel.token] = parcel
+            return (record, parcel.token)
+        }
+        return nil
+    }
+
+    private func isOfUse(_ parcel: Parcel) -> Bool {
+        guard let lane = parcel.lane else { return true }
+        guard let tracker = lanes[lane]?.tracker else { return false }
+        return parcel.isRival
+            ? tracker.awaitsRival(of: parcel.number)
+            : tracker.awaits(parcel.token, of: parcel.number)
+    }
+
+    /// An event as a CloudEvent in binary mode, or as a dead letter when it has a cause or turns
+    /// out to be none.
+    private mutating func record(of parcel: inout Parcel) -> SinkRecord {
+        switch parcel.content {
+        case .message(let topic, let device, let payload):
+            return DeadLetter.record(
+                SinkRecord(
+                    topic: topic, key: Array(device.utf8), value: payload, headers: [],
+                    unixMilliseconds: parcel.unixMilliseconds),
+                cause: parcel.cause
+                    ?? DeadLetter.Cause(
+                        reason: "", stage: .batch, kind: .poison, topic: topic, attempts: 0),
+                firstUnixMilliseconds: parcel.unixMilliseconds)
+        case .event(let shared, let index, let digest):
+            let header = shared.batch.header
+            let topic = SinkRecord.topic(of: header.lane)
+            do throws(BatchError) {
+                let event = CloudEvent(
+                    try shared.batch.event(at: index), of: header,
+                    recordedMilliseconds: parcel.unixMilliseconds, hash: digest)
+                let record = SinkRecord(event, unixMilliseconds: parcel.unixMilliseconds)
+                guard let cause = parcel.cause else { return record }
+                return DeadLetter.record(
+                    record, cause: cause, firstUnixMilliseconds: parcel.unixMilliseconds)
+            } catch {
+                let cause =
+                    parcel.cause
+                    ?? DeadLetter.Cause(
+                        reason: error.description, stage: .event, kind: .poison, topic: topic,
+                        attempts: 0)
+                if parcel.cause == nil {
+                    notice(
+                        "\(header.device): put event \(header.lane.name) \(parcel.number) "
+                            + "aside: \(error)")
+                }
+                parcel.cause = cause
+                return DeadLetter.record(
+                    Self.raw(shared.batch.lines[index], header: header, parcel),
+                    cause: cause, firstUnixMilliseconds: parcel.unixMilliseconds)
+            }
+        }
+    }
+
+    /// A line that is no event keeps its bytes and its identity.
+    private static func raw(
+        _ line: BatchLine, header: BatchHeader, _ parcel: Parcel
+    ) -> SinkRecord {
+        SinkRecord(
+            topic: SinkRecord.topic(of: header.lane), key: Array(header.device.utf8),
+            value: line.bytes,
+            headers: [
+                .init("ce_id", "\(header.epoch.text):\(header.lane.name):\(line.seq)"),
+                .init(
+                    "ce_source", "urn:busbar:\(header.site):\(header.device):\(header.lane.name)"),
+            ],
+            unixMilliseconds: parcel.unixMilliseconds)
+    }
+
+    /// A record without a report for too long is trouble, and no more than that.
+    mutating func lookForOverdue(now: Instant) {
+        // Once a second: it looks at every record on its way.
+        guard nextLook <= now else { return }
+        nextLook = now + .seconds(1)
+        oldestSent = unreported.values.map(\.sentAt).min()
+    }
+}

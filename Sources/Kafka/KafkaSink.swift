@@ -1,0 +1,204 @@
+public import Bridge
+import CRdkafka
+import LinuxHAL
+
+/// Records to a Kafka cluster: acks=all, idempotent, and without gaps.
+///
+/// Order is kept through every failure. As soon as one record fails for good, or librdkafka gives
+/// up on the whole (a fatal error of the idempotent producer), everything that the producer holds
+/// is purged and reported as failed, and a new producer takes its place. Whatever of it had been
+/// written nevertheless was written in order, and the devices send all of it again.
+///
+/// A record that the brokers refuse, because it is too large or against a rule of theirs, costs one
+/// such change of producers too; what is refused before it is sent costs nothing.
+public final class KafkaSink: RecordSink {
+    private let settings: KafkaSettings
+    private let watch: ReplicationWatch
+    private var handle: KafkaHandle
+    /// A byte arrives when reports wait: for `poll(2)` beside other descriptors.
+    public var descriptor: Int32 { bell.reading }
+    private let bell: Bell
+    /// Handed over and not reported on.
+    private var outstanding: Set<UInt64> = []
+    private var ready: [DeliveryReport] = []
+    private var lines: [String] = []
+    /// How often a producer had to be replaced.
+    public private(set) var replacements: UInt64 = 0
+
+    /// - Throws: when a property is not taken, or the system lacks threads or descriptors.
+    ///   Whether the cluster can be reached shows later, in `guarantee` and `trouble`.
+    public init(_ settings: KafkaSettings) throws(KafkaError) {
+        self.settings = settings
+        bell = try Bell()
+        handle = try KafkaHandle(settings)
+        watch = ReplicationWatch(settings)
+        // It ends by itself after `stop`; nothing waits for it.
+        _ = try watch.start()
+        bell.listen(to: handle)
+    }
+
+    deinit { watch.stop() }
+
+    public var guarantee: SinkGuarantee { watch.guarantee }
+
+    /// What librdkafka last complained of, until a record is kept again.
+    public var trouble: String? { handle.events.trouble ?? watch.trouble }
+
+    /// What librdkafka logged since the last call.
+    public func takeLines() -> [String] {
+        defer { lines.removeAll() }
+        return lines + handle.events.takeLines()
+    }
+
+    public func send(_ record: SinkRecord, token: RecordToken) -> Bool {
+        let code = handle.produce(record, token: token.rawValue)
+        switch code {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            outstanding.insert(token.rawValue)
+        case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+            return false
+        default:
+            let outcome = Self.outcome(of: code)
+            ready.append(DeliveryReport(token: token, outcome: outcome))
+            if case .failed(let reason) = outcome { replaceProducer(because: reason) }
+        }
+        return true
+    }
+
+    public func poll(milliseconds: Int32) -> [DeliveryReport] {
+        bell.silence()
+        handle.poll(milliseconds: ready.isEmpty ? milliseconds : 0)
+        collect()
+        defer { ready.removeAll(keepingCapacity: true) }
+        return ready
+    }
+
+    private func collect() {
+        var failure: String?
+        for report in handle.events.reports {
+            guard outstanding.remove(report.token) != nil else { continue }
+            let outcome: DeliveryReport.Outcome
+            if report.code == RD_KAFKA_RESP_ERR_NO_ERROR {
+                outcome = .stored(partition: report.partition, offset: report.offset)
+                handle.events.trouble = nil
+            } else {
+                outcome = Self.outcome(of: report.code)
+                if case .failed(let reason) = outcome { failure = reason }
+            }
+            ready.append(DeliveryReport(token: RecordToken(report.token), outcome: outcome))
+        }
+        handle.events.reports.removeAll(keepingCapacity: true)
+        if let reason = handle.fatalError ?? failure { replaceProducer(because: reason) }
+    }
+
+    /// Reports everything that is on its way as failed, and begins anew.
+    private func replaceProducer(because reason: String) {
+        lines.append(
+            "replacing the Kafka producer, \(outstanding.count) records on their way: "
+                + reason)
+        handle.purge()
+        // What was written just before the purge may still be reported as such.
+        handle.poll(milliseconds: 0)
+        for report in handle.events.reports
+        where report.code == RD_KAFKA_RESP_ERR_NO_ERROR && outstanding.remove(report.token) != nil {
+            ready.append(
+                DeliveryReport(
+                    token: RecordToken(report.token),
+                    outcome: .stored(partition: report.partition, offset: report.offset)))
+        }
+        // In the order of handing over, which tokens have.
+        for token in outstanding.sorted() {
+            ready.append(
+                DeliveryReport(token: RecordToken(token), outcome: .failed(reason: reason)))
+        }
+        outstanding.removeAll()
+        do throws(KafkaError) {
+            let fresh = try KafkaHandle(settings)
+            fresh.events.trouble = reason
+            handle = fresh
+            bell.listen(to: fresh)
+            replacements += 1
+        } catch {
+            // The same settings made one before: memory or descriptors are short. The old producer
+            // goes on refusing, and this is tried again with the next record.
+            lines.append("\(error)")
+        }
+    }
+
+    /// Refused is what will be refused again, whenever and by whomever it is sent. All else may be
+    /// put right: a topic is made, an access list changed, a broker comes back.
+    static func outcome(of code: rd_kafka_resp_err_t) -> DeliveryReport.Outcome {
+        let text = rd_kafka_err2str(code).map { String(cString: $0) } ?? ""
+        let reason = "\(KafkaHandle.name(of: code)): \(text)"
+        switch code {
+        case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
+            RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD,
+            RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+            return .refused(reason: reason)
+        default:
+            return .failed(reason: reason)
+        }
+    }
+}
+
+extension KafkaHandle {
+    /// Copies a record into the producer's queue.
+    func produce(_ record: SinkRecord, token: UInt64) -> rd_kafka_resp_err_t {
+        guard let headers = rd_kafka_headers_new(record.headers.count) else {
+            return RD_KAFKA_RESP_ERR__QUEUE_FULL
+        }
+        for header in record.headers { Self.add(header, to: headers) }
+        let error = record.topic.withCString { topic in
+            record.key.withUnsafeBytes { key in
+                record.value.withUnsafeBytes { value in
+                    let fields = [
+                        Self.field(RD_KAFKA_VTYPE_TOPIC) { $0.cstr = topic },
+                        Self.field(RD_KAFKA_VTYPE_KEY) {
+                            $0.mem.ptr = UnsafeMutableRawPointer(mutating: key.baseAddress)
+                            $0.mem.size = key.count
+                        },
+                        Self.field(RD_KAFKA_VTYPE_VALUE) {
+                            $0.mem.ptr = UnsafeMutableRawPointer(mutating: value.baseAddress)
+                            $0.mem.size = value.count
+                        },
+                        Self.field(RD_KAFKA_VTYPE_MSGFLAGS) { $0.i = RD_KAFKA_MSG_F_COPY },
+                        Self.field(RD_KAFKA_VTYPE_TIMESTAMP) { $0.i64 = record.unixMilliseconds },
+                        Self.field(RD_KAFKA_VTYPE_HEADERS) { $0.headers = headers },
+                        Self.field(RD_KAFKA_VTYPE_OPAQUE) {
+                            $0.ptr = UnsafeMutableRawPointer(bitPattern: UInt(token))
+                        },
+                    ]
+                    return rd_kafka_produceva(pointer, fields, fields.count)
+                }
+            }
+        }
+        guard let error else { return RD_KAFKA_RESP_ERR_NO_ERROR }
+        // Headers are the producer's only when it took the record.
+        rd_kafka_headers_destroy(headers)
+        defer { rd_kafka_error_destroy(error) }
+        return rd_kafka_error_code(error)
+    }
+
+    private static func field(
+        _ type: rd_kafka_vtype_t, _ fill: (inout rd_kafka_vu_s.__Unnamed_union_u) -> Void
+    ) -> rd_kafka_vu_t {
+        var field = rd_kafka_vu_t()
+        field.vtype = type
+        fill(&field.u)
+        return field
+    }
+
+    private static func add(_ header: SinkRecord.Header, to headers: OpaquePointer) {
+        var name = header.name
+        var value = header.value
+        name.withUTF8 { name in
+            value.withUTF8 { value in
+                // Fails only for headers that are in use by a record, which these are not yet.
+                _ = name.withMemoryRebound(to: CChar.self) {
+                    rd_kafka_header_add(
+                        headers, $0.baseAddress, $0.count, value.baseAddress, value.count)
+                }
+            }
+        }
+    }
+}

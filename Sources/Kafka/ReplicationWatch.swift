@@ -1,0 +1,120 @@
+import Bridge
+import CRdkafka
+import LinuxHAL
+import Synchronization
+
+/// Looks every minute at what the cluster's replication is worth, in a thread of its own: asking
+/// for metadata blocks, and the bridge's loop must not.
+final class ReplicationWatch: Sendable {
+    private struct State {
+        var guarantee = SinkGuarantee.unknown
+        var trouble: String?
+        var isStopping = false
+    }
+
+    private let state = Mutex(State())
+    private let settings: KafkaSettings
+
+    /// Between looks while all is well, in half seconds: a minute. Topics are changed by hand.
+    private static let calm = 120
+    /// While it is not, 3 s: an operator waits for it.
+    private static let uneasy = 6
+
+    init(_ settings: KafkaSettings) { self.settings = settings }
+
+    var guarantee: SinkGuarantee { state.withLock { $0.guarantee } }
+    /// Why the last look saw nothing.
+    var trouble: String? { state.withLock { $0.trouble } }
+
+    /// Asks the thread to end, which it does after at most one look.
+    func stop() { state.withLock { $0.isStopping = true } }
+
+    func start() throws(KafkaError) -> OrdinaryThread {
+        do throws(SystemError) {
+            return try OrdinaryThread(named: "kafka-watch") { [self] in run() }
+        } catch {
+            throw KafkaError("\(error)")
+        }
+    }
+
+    private func run() {
+        let client: KafkaAdministration
+        do throws(KafkaError) {
+            client = try KafkaAdministration(settings)
+        } catch {
+            state.withLock { $0.trouble = error.description }
+            return
+        }
+        while !isStopping {
+            look(with: client)
+            var pauses = pausesNow
+            while pauses > 0, !isStopping {
+                client.pause(milliseconds: 500)
+                pauses -= 1
+            }
+        }
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    private var pausesNow: Int {
+        switch guarantee {
+        case .replicated, .development: trouble == nil ? Self.calm : Self.uneasy
+        case .insufficient, .unknown: Self.uneasy
+        }
+    }
+
+    private func look(with client: KafkaAdministration) {
+        do throws(KafkaError) {
+            let seen = try client.replication(of: SinkRecord.topics)
+            let judged = Replication.judge(seen, settings)
+            state.withLock {
+                $0.guarantee = judged
+                $0.trouble = nil
+            }
+        } catch {
+            // Nothing is concluded from silence: what was seen last stands.
+            state.withLock { $0.trouble = error.description }
+        }
+    }
+}
+
+/// How often a topic's records are kept.
+struct Replication: Hashable {
+    var topic: String
+    /// Of the partition that has the fewest; nil when there is no such topic.
+    var replicas: Int?
+    /// `min.insync.replicas`; nil when the cluster does not tell.
+    var inSync: Int?
+
+    /// - Parameter seen: all topics that the bridge writes to.
+    static func judge(_ seen: [Replication], _ settings: KafkaSettings) -> SinkGuarantee {
+        for topic in seen where topic.replicas == nil {
+            return .insufficient(
+                reason: "the topic \(topic.topic) does not exist. Create it with at least "
+                    + "\(settings.replicationMin) replicas and min.insync.replicas="
+                    + "\(settings.inSyncMin)")
+        }
+        let faults = seen.compactMap { $0.fault(settings) }
+        guard let first = faults.first else { return .replicated }
+        return settings.isDevelopment ? .development(reason: first) : .insufficient(reason: first)
+    }
+
+    private func fault(_ settings: KafkaSettings) -> String? {
+        if let replicas, replicas < settings.replicationMin {
+            return "the topic \(topic) has \(replicas) replicas, wanted are "
+                + "\(settings.replicationMin). Reassign its partitions to more brokers, or say "
+                + "--development-cluster"
+        }
+        guard let inSync else {
+            return "the cluster does not tell min.insync.replicas of \(topic). Allow the bridge "
+                + "DescribeConfigs on it, or say --development-cluster"
+        }
+        if inSync < settings.inSyncMin {
+            return "the topic \(topic) has min.insync.replicas=\(inSync), wanted is "
+                + "\(settings.inSyncMin). Set it with kafka-configs.sh, or say "
+                + "--development-cluster"
+        }
+        return nil
+    }
+}

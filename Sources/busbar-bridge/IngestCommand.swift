@@ -1,0 +1,153 @@
+import ArgumentParser
+import Bridge
+import HAL
+import Kafka
+import LinuxHAL
+import Units
+
+struct IngestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ingest",
+        abstract: "Write a file of \"busbar queue export\" to Kafka.",
+        discussion: """
+            Each line is one event and keeps its identity, so that what Kafka has already is known \
+            to its consumers as a repetition. The whole file is checked first: with a line that is \
+            no event nothing is written.
+            """)
+
+    @OptionGroup var cluster: ClusterOptions
+
+    @Option(help: "Give up after so many seconds without a report from the cluster.")
+    var patience = 60
+
+    @Argument(help: "The file: one CloudEvent a line, structured JSON.", completion: .file())
+    var file: String
+
+    func validate() throws {
+        guard (1...86_400).contains(patience) else {
+            throw ValidationError("--patience is from 1 to 86400.")
+        }
+    }
+
+    func run() throws {
+        let count = try forEachEvent { _ throws(Failure) in }
+        let sink = try cluster.makeSink()
+        try waitForGuarantee(sink)
+        var ingest = Ingest(sink: sink, patience: .seconds(Int64(patience)))
+        let wall = ingest.wall
+        _ = try forEachEvent { event throws(Failure) in
+            try ingest.send(event.record(unixMilliseconds: wall))
+        }
+        try ingest.finish()
+        print(
+            "\(file): \(count) events; \(ingest.stored) stored by lane "
+                + "\(ingest.storedByTopic), \(ingest.refused) refused")
+        if ingest.refused > 0 {
+            throw Failure("\(ingest.refused) events were refused; the lines above say why")
+        }
+    }
+
+    /// - Returns: how many there are.
+    private func forEachEvent(
+        _ body: (ExportedEvent) throws(Failure) -> Void
+    ) throws(Failure) -> Int {
+        let lines = try LineFile(file)
+        var count = 0
+        while let line = try lines.next() {
+            let event: ExportedEvent
+            do throws(ExportError) {
+                event = try ExportedEvent(line: line)
+            } catch {
+                throw Failure("\(file), line \(lines.number): \(error). Nothing was written")
+            }
+            try body(event)
+            count += 1
+        }
+        return count
+    }
+
+    private func waitForGuarantee(_ sink: KafkaSink) throws(Failure) {
+        let clock = MonotonicClock()
+        let deadline = clock.now() + .seconds(Int64(patience))
+        while true {
+            switch sink.guarantee {
+            case .replicated: return
+            case .development(let reason):
+                Log.line("a cluster for development: \(reason)")
+                return
+            case .insufficient(let reason): throw Failure(reason)
+            case .unknown:
+                guard clock.now() < deadline else {
+                    throw Failure(
+                        "the cluster's replication is not known after \(patience) s: "
+                            + (sink.trouble ?? "no answer"))
+                }
+                _ = sink.poll(milliseconds: 100)
+            }
+        }
+    }
+}
+
+/// Records on their way from a file to the cluster.
+private struct Ingest {
+    let sink: KafkaSink
+    let patience: Milliseconds
+    let wall: Int64
+    private(set) var refused = 0
+    private(set) var storedByTopic: [String: Int] = [:]
+    private var clock = MonotonicClock()
+    private var onTheirWay: [RecordToken: String] = [:]
+    private var lastToken: UInt64 = 0
+    private var lastReport: Instant
+
+    /// Few enough that a failure at the end of the file is seen early.
+    private static let recordsMax = 10_000
+
+    init(sink: KafkaSink, patience: Milliseconds) {
+        self.sink = sink
+        self.patience = patience
+        var clock = MonotonicClock()
+        wall = clock.wall().milliseconds
+        lastReport = clock.now()
+    }
+
+    var stored: Int { storedByTopic.values.reduce(0, +) }
+
+    mutating func send(_ record: SinkRecord) throws(Failure) {
+        while onTheirWay.count >= Self.recordsMax { try collect() }
+        lastToken += 1
+        let token = RecordToken(lastToken)
+        while !sink.send(record, token: token) { try collect() }
+        onTheirWay[token] =
+            "\(record.topic) \(record.headers.first { $0.name == "ce_id" }?.value ?? "")"
+        if lastToken % 100 == 0 { try collect(waiting: 0) }
+    }
+
+    mutating func finish() throws(Failure) {
+        while !onTheirWay.isEmpty { try collect() }
+    }
+
+    private mutating func collect(waiting milliseconds: Int32 = 100) throws(Failure) {
+        for report in sink.poll(milliseconds: milliseconds) {
+            lastReport = clock.now()
+            guard let what = onTheirWay.removeValue(forKey: report.token) else { continue }
+            switch report.outcome {
+            case .stored:
+                storedByTopic[String(what.prefix { $0 != " " }), default: 0] += 1
+            case .refused(let reason):
+                refused += 1
+                Log.line("refused \(what): \(reason)")
+            case .failed(let reason):
+                throw Failure(
+                    "\(stored) events are stored, then the cluster failed: \(reason). Run it "
+                        + "again; what is there already does no harm")
+            }
+        }
+        guard clock.now() - lastReport < patience || onTheirWay.isEmpty else {
+            throw Failure(
+                "\(stored) events are stored, and for \(patience.rawValue / 1_000) s the cluster "
+                    + "said nothing: \(sink.trouble ?? "no reason given"). Run it again; what is "
+                    + "there already does no harm")
+        }
+    }
+}

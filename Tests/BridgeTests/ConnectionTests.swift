@@ -1,0 +1,203 @@
+import Bridge
+import Testing
+import Transit
+import Units
+import Wire
+
+@Suite("What a bridge says of itself")
+struct ConnectionTests {
+    @Test("nothing is subscribed before the cluster's guarantee is known")
+    func subscribesLate() throws {
+        var rig = try Rig(guarantee: .unknown, connects: false)
+        #expect(rig.session.unreadiness(now: rig.now) == "not connected to the MQTT broker")
+        rig.session.noteConnected()
+        rig.run()
+        #expect(rig.subscribed.isEmpty)
+        #expect(
+            rig.session.unreadiness(now: rig.now) == "the cluster's replication is not known yet")
+        rig.session.note(.insufficient(reason: "one replica"))
+        rig.run()
+        #expect(rig.subscribed.isEmpty)
+        #expect(try rig.hellos().last?.reason == "one replica")
+        rig.session.note(.replicated)
+        rig.run()
+        #expect(rig.subscribed == ["busbar/v1/up/07/+/+"])
+        #expect(rig.session.unreadiness(now: rig.now) == "not subscribed at the MQTT broker yet")
+        rig.session.noteSubscribed(refusal: nil)
+        rig.run()
+        #expect(rig.session.unreadiness(now: rig.now) == nil)
+        let hello = try #require(try rig.hellos().last)
+        #expect(hello.guarantee == .kafka)
+        #expect(hello.isDevelopment == false)
+        #expect(hello.reason == nil)
+    }
+
+    @Test("an insufficient cluster is acknowledged for in no case, and the hello says why")
+    func insufficient() throws {
+        var rig = try Rig()
+        rig.receive(batch(1...1))
+        rig.session.note(.insufficient(reason: "the topic busbar.event.v1 has 1 replicas"))
+        rig.run()
+        rig.report([0])
+        rig.pass(1_000)
+        #expect(try rig.acknowledgements().isEmpty)
+        let hello = try #require(try rig.hellos().last)
+        #expect(hello.guarantee == .none)
+        #expect(hello.reason == "the topic busbar.event.v1 has 1 replicas")
+        rig.receive(batch(1...1))
+        #expect(rig.sent.count == 1)
+        #expect(rig.session.counters.noGuarantee == 1)
+        // What was kept while it did not hold is written again afterwards.
+        rig.session.note(.replicated)
+        rig.run()
+        rig.receive(batch(1...1))
+        rig.report([1])
+        rig.pass(250)
+        #expect(try rig.acknowledgements().map(\.upTo) == [1])
+    }
+
+    @Test("a cluster for development is named in acknowledgements and hello")
+    func development() throws {
+        var rig = try Rig(guarantee: .development(reason: "one replica"), connects: false)
+        rig.session.noteConnected()
+        rig.run()
+        rig.session.noteSubscribed(refusal: nil)
+        rig.receive(batch(1...1))
+        rig.report([0])
+        rig.pass(250)
+        #expect(try rig.acknowledgements().first?.isDevelopment == true)
+        #expect(try rig.hellos().last?.isDevelopment == true)
+    }
+
+    @Test("a refused subscription is said with what to do")
+    func refusedSubscription() throws {
+        var rig = try Rig(connects: false)
+        rig.session.noteConnected()
+        rig.run()
+        rig.session.noteSubscribed(refusal: "not authorised")
+        #expect(
+            rig.session.unreadiness(now: rig.now)
+                == "the MQTT broker refuses the subscription: not authorised")
+        #expect(
+            rig.session.takeNotices().last
+                == "the broker refuses the bridge's subscription: not authorised. Let its access "
+                + "list allow this bridge to read busbar/v1/up/#")
+    }
+
+    @Test("no report for 30 s makes it unready, 29 s do not; a report makes it ready again")
+    func deadline() throws {
+        var rig = try Rig()
+        rig.receive(batch(1...1))
+        rig.pass(29_000)
+        #expect(rig.session.unreadiness(now: rig.now) == nil)
+        rig.pass(1_000)
+        #expect(
+            rig.session.unreadiness(now: rig.now)
+                == "no report from the cluster for 30 s on a record; 1 wait. Look whether its "
+                + "brokers run")
+        #expect(try rig.acknowledgements().isEmpty)
+        #expect(try rig.hellos().last?.guarantee == BridgeHello.Guarantee.none)
+        rig.pass(60_000)
+        #expect(try rig.hellos().count == 1, "one hello for one trouble")
+        rig.report([0])
+        rig.pass(1_000)
+        #expect(rig.session.unreadiness(now: rig.now) == nil)
+        #expect(try rig.acknowledgements().map(\.upTo) == [1])
+    }
+
+    @Test("a stop unsubscribes, waits for reports, acknowledges at once and says goodbye")
+    func drains() throws {
+        var rig = try Rig()
+        rig.receive(batch(1...1))
+        rig.session.noteStop(now: rig.now)
+        rig.run()
+        #expect(rig.unsubscribed == ["busbar/v1/up/07/+/+"])
+        #expect(!rig.isFinished)
+        rig.receive(batch(2...2, base: 1))
+        #expect(rig.sent.count == 1)
+        rig.report([0])
+        #expect(rig.isFinished)
+        #expect(try rig.acknowledgements().map(\.upTo) == [1])
+        #expect(try rig.hellos().last?.reason == "stopping")
+    }
+
+    @Test("a stop does not wait for ever")
+    func drainLimit() throws {
+        var rig = try Rig()
+        rig.receive(batch(1...1))
+        rig.session.noteStop(now: rig.now)
+        rig.pass(9_999)
+        #expect(!rig.isFinished)
+        rig.pass(1)
+        #expect(rig.isFinished)
+        #expect(try rig.acknowledgements().isEmpty)
+    }
+}
+
+@Suite("What a bridge holds at most")
+struct BoundsTests {
+    @Test("a batch without room is left to the device, whole")
+    func records() throws {
+        var rig = try Rig { $0.recordsMax = 1_001 }
+        rig.receive(batch(1...1))
+        #expect(rig.session.hasRoom)
+        rig.receive(batch(2...2, base: 1))
+        #expect(!rig.session.hasRoom)
+        rig.receive(batch(3...3, base: 1))
+        #expect(rig.sent.count == 2)
+        #expect(rig.session.counters.noRoom == 1)
+        rig.report([0])
+        rig.receive(batch(3...3, base: 1))
+        #expect(rig.sent.count == 3)
+    }
+
+    @Test("a full sink gets the same record again after 10 ms, before any other")
+    func fullSink() throws {
+        var rig = try Rig(connects: true)
+        rig.session.note(
+            message: batch(1...2).encoded(), on: "busbar/v1/up/07/heater-1/event",
+            isRetained: false, now: rig.now, wall: rig.wall)
+        guard case .send(_, let token) = rig.session.action(now: rig.now, wall: rig.wall) else {
+            Issue.record("expected a record")
+            return
+        }
+        rig.session.noteSinkFull(token, now: rig.now)
+        #expect(rig.run() == rig.now + Milliseconds(10))
+        #expect(rig.sent.isEmpty)
+        rig.pass(10)
+        #expect(rig.sent.map(\.token).first == token)
+        #expect(rig.sent.count == 2)
+    }
+
+    @Test("lanes not used for longest are forgotten, and taken from their base again")
+    func lanes() throws {
+        var rig = try Rig { $0.lanesMax = 2 }
+        rig.receive(batch(1...1, device: "heater-1"))
+        rig.receive(batch(1...1, device: "heater-2"))
+        rig.receive(batch(1...1, device: "heater-3"))
+        #expect(rig.session.counters.lanesForgotten == 1)
+        rig.report(0..<3)
+        rig.pass(250)
+        #expect(try rig.acknowledgements(device: "heater-1").isEmpty)
+        #expect(try rig.acknowledgements(device: "heater-2").map(\.upTo) == [1])
+        rig.receive(batch(2...2, base: 1, device: "heater-1"))
+        #expect(rig.session.counters.early == 1)
+        rig.receive(batch(1...2, device: "heater-1"))
+        rig.report(3..<5)
+        rig.pass(250)
+        #expect(try rig.acknowledgements(device: "heater-1").map(\.upTo) == [2])
+    }
+
+    @Test("a device is not taken further ahead of its base than the window")
+    func window() throws {
+        var rig = try Rig { $0.slotsPerLaneMax = 3 }
+        rig.receive(batch(1...4))
+        #expect(rig.sent.count == 3)
+        rig.report(0..<3)
+        rig.pass(250)
+        #expect(try rig.acknowledgements().isEmpty, "no end of a batch is reached")
+        rig.receive(batch(1...3))
+        rig.pass(250)
+        #expect(try rig.acknowledgements().map(\.upTo) == [3])
+    }
+}
