@@ -23,7 +23,8 @@ struct Busbar: ParsableCommand {
             CommandGroup(
                 name: "Trying",
                 subcommands: [
-                    SimulateCommand.self, ScenarioCommand.self, SimCommand.self, CANCommand.self,
+                    SimulateCommand.self, SimulateChainCommand.self, ScenarioCommand.self,
+                    SimCommand.self, CANCommand.self,
                 ]),
         ])
 }
