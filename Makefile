@@ -2,7 +2,7 @@
 # leaves nothing running, and no file outside this folder but the caches of its tools.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench gate lint
+.PHONY: help demo test teeth bench gate lint
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -14,6 +14,10 @@ demo: ## watch a heater heat, a gas leak cut its power, and the lock-out survive
 test: ## run every check and every test (about ten minutes on two cores, the first time)
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/test
+
+teeth: ## put deliberate defects into the way to the cluster, and see each one found
+	@.ci/install-dependencies
+	@.ci/teeth
 
 bench: ## print what a tick, the binary and an idle daemon cost, beside their limits
 	@.ci/install-dependencies bench

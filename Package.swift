@@ -118,6 +118,15 @@ let package = Package(
             name: "Kafka", dependencies: ["Bridge", "LinuxHAL", "Wire", "CRdkafka"],
             swiftSettings: unsafeByNature),
 
+        // The whole way in one process and in virtual time, from one seed.
+        .target(
+            name: "ChainSimulation",
+            dependencies: [
+                "Units", "Events", "Wire", "JSON", "Journal", "CrashDisk", "Transit", "Uplink",
+                "Bridge", "LinuxHAL", "Simulation",
+            ],
+            swiftSettings: checked),
+
         // Composition roots.
         .executableTarget(
             name: "busbard",
@@ -130,7 +139,7 @@ let package = Package(
             name: "busbar",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
-                "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
+                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
             ],
             swiftSettings: checked),
 
@@ -186,6 +195,9 @@ let package = Package(
         .testTarget(
             name: "BridgeTests",
             dependencies: ["Bridge", "Transit", "Wire", "Events", "JSON", "Units"]),
+        .testTarget(
+            name: "ChainSimulationTests",
+            dependencies: ["ChainSimulation", "Bridge", "Events", "Wire", "Units"]),
         .testTarget(
             name: "WireTests", dependencies: ["Wire", "Events", "JSON", "Units"],
             exclude: ["check_events.py"]),

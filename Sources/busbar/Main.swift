@@ -27,7 +27,8 @@ struct Busbar: ParsableCommand {
             CommandGroup(
                 name: "Trying",
                 subcommands: [
-                    SimulateCommand.self, ScenarioCommand.self, SiteCommand.self,
+                    SimulateCommand.self, SimulateChainCommand.self, ScenarioCommand.self,
+                    SiteCommand.self,
                     SimCommand.self, CANCommand.self,
                 ]),
         ])

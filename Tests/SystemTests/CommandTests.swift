@@ -30,6 +30,14 @@ struct CommandTests {
             arguments: ["watch", "--hz", "11"], code: 2,
             error: "Error: --hz must be 1 to 10, found 11"),
         Row(
+            testDescription: "one seed and many are two things", program: "busbar",
+            arguments: ["simulate-chain", "--seed", "1", "--seeds", "2"], code: 2,
+            error: "Error: --seed replays one seed, --seeds runs many: give one of them"),
+        Row(
+            testDescription: "no seeds are 2", program: "busbar",
+            arguments: ["simulate-chain", "--seeds", "0"], code: 2,
+            error: "Error: --seeds must be 1 or more, found 0"),
+        Row(
             testDescription: "a wrong scenario is 1", program: "busbar",
             arguments: ["scenario", "check", "/dev/null"], code: 1,
             error: "/dev/null: line 1, column 1"),
@@ -75,8 +83,9 @@ struct CommandTests {
             ["events"], ["events", "list"], ["events", "tail"], ["transactions"], ["queue"],
             ["queue", "status"], ["queue", "export"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
-            ["heating", "target"], ["simulate"], ["scenario", "check"], ["site", "check"], ["sim"],
-            ["sim", "press-reset"], ["sim", "restore-node"], ["can", "decode"],
+            ["heating", "target"], ["simulate"], ["simulate-chain"], ["scenario", "check"],
+            ["site", "check"], ["sim"], ["sim", "press-reset"], ["sim", "restore-node"],
+            ["can", "decode"],
         ]
         var text = ""
         for verb in verbs {

@@ -1,0 +1,209 @@
+import Bridge
+import JSON
+import Wire
+
+/// Knows the truth: which events were issued, which of them the device has promised to keep, and
+/// what came of them. It judges; it changes nothing.
+struct Oracle {
+    enum Standing {
+        /// Appended, and nobody has promised anything yet.
+        case issued
+        /// The journal said that it is stored: from here on it must reach Kafka.
+        case promised
+        /// The promise ended: the only copy was taken away with the card, or dropped by policy.
+        case released
+    }
+
+    struct Event {
+        var machine: Int
+        var lane: Lane
+        /// Its number, where it was looked up.
+        var seq: Int64?
+        var standing = Standing.issued
+        var effects = 0
+        var deadLetters = 0
+        /// A consumer saw another content under its identity, and said so.
+        var collisions = 0
+        var issuedAt: Int64
+        var arrivedAt: Int64?
+
+        var isMet: Bool { effects + deadLetters + collisions > 0 }
+    }
+
+    /// By id; ids begin with 0.
+    private(set) var events: [Event] = []
+    /// By content.
+    private var ids: [UInt64: Int] = [:]
+    private var consumer = Consumer()
+    private var lastApplied: [EventStream: Int64] = [:]
+    /// Everything that Kafka has under an identity, dead letters too.
+    private(set) var kept: [EventIdentity: UInt64] = [:]
+    private(set) var firstViolation: Violation?
+    private(set) var duplicateCount = 0
+    private(set) var effectCount = 0
+    /// Epochs that a whole card went back into, so that nobody on the device can know which of
+    /// their numbers were used: there the consumer must find the collision, and nothing makes it
+    /// impossible. Nor is there one order of two lives.
+    var mayCollide: Set<Identifier128> = []
+    private(set) var droppedCount = 0
+    private(set) var drops: [(lane: Lane, numbers: ClosedRange<Int64>)] = []
+
+    /// What a machine has promised, and Kafka has nothing of.
+    func unmet(of machine: Int) -> [Int] {
+        events.indices.filter {
+            events[$0].machine == machine && events[$0].standing == .promised && !events[$0].isMet
+                && !isDeclaredDropped($0)
+        }
+    }
+
+    mutating func issue(machine: Int, lane: Lane, now: Int64) -> Int {
+        events.append(Event(machine: machine, lane: lane, issuedAt: now))
+        return events.count - 1
+    }
+
+    /// - Parameter content: of the event's type and data, by which it is known again.
+    mutating func register(_ id: Int, content: UInt64) {
+        precondition(ids[content] == nil, "two events have one content")
+        ids[content] = id
+    }
+
+    mutating func promise(_ id: Int) {
+        if events[id].standing == .issued { events[id].standing = .promised }
+    }
+
+    mutating func release(_ id: Int) { events[id].standing = .released }
+
+    mutating func fail(_ rule: Violation.Rule, expected: String, found: String, now: Int64) {
+        guard firstViolation == nil else { return }
+        firstViolation = Violation(rule: rule, expected: expected, found: found, milliseconds: now)
+    }
+
+    // MARK: What Kafka stores
+
+    enum Arrival { case applied, duplicate, collision, deadLetter }
+
+    /// Looks at a record in the moment in which Kafka has it.
+    mutating func arrived(_ record: SinkRecord, now: Int64) -> Arrival? {
+        let device = String(decoding: record.key, as: UTF8.self)
+        guard let id = record.header("ce_id"), let type = record.header("ce_type"),
+            let identity = EventIdentity(device: device, id: id)
+        else {
+            fail(
+                .payloadEqual, expected: "a record with ce_id and ce_type",
+                found: "one with \(record.headers.map { "\($0.name)=\($0.value)" })", now: now)
+            return nil
+        }
+        let content = fingerprint(type: type, data: record.value)
+        let isOther = kept[identity].map { $0 != content } ?? false
+        if kept[identity] == nil { kept[identity] = content }
+        let event = ids[content]
+        if event == nil, !isMadeByJournal(type) {
+            fail(
+                .payloadEqual, expected: "an event that was issued",
+                found: "\(id) \(type) \(String(decoding: record.value, as: UTF8.self))", now: now)
+        }
+        // A dead letter tells of it as well.
+        if type == "io.busbar.queue.dropped.v1" { noteDrop(record) }
+        if record.topic == "busbar.dlq.v1" {
+            if let event { events[event].deadLetters += 1 }
+            // A number that one machine declared a gap, and a clone of its card still has, is a
+            // collision for the bridge as well; there is only one content of it all the same.
+            if isOther, record.header("busbar_dlq_class") == "collision" {
+                noteCollision(identity, now)
+            }
+            return .deadLetter
+        }
+        return apply(identity, event, contentHash(of: record), now)
+    }
+
+    private mutating func apply(
+        _ identity: EventIdentity, _ event: Int?, _ hash: UInt64, _ now: Int64
+    ) -> Arrival {
+        switch consumer.consume(identity, contentHash: hash) {
+        case .duplicate:
+            duplicateCount += 1
+            return .duplicate
+        case .collision:
+            if let event { events[event].collisions += 1 }
+            noteCollision(identity, now)
+            return .collision
+        case .applied:
+            effectCount += 1
+            let last = lastApplied[identity.stream] ?? 0
+            if identity.seq < last, !mayCollide.contains(identity.epoch) {
+                fail(
+                    .orderKept, expected: "\(identity.stream.text) after \(last)",
+                    found: "\(identity.seq), for the first time", now: now)
+            }
+            lastApplied[identity.stream] = max(last, identity.seq)
+            if let event { applied(event, now) }
+            return .applied
+        }
+    }
+
+    private mutating func noteCollision(_ identity: EventIdentity, _ now: Int64) {
+        guard !mayCollide.contains(identity.epoch) else { return }
+        fail(
+            .neverTwoContents, expected: "one content of \(identity.stream.text) \(identity.seq)",
+            found: "another one", now: now)
+    }
+
+    private mutating func applied(_ event: Int, _ now: Int64) {
+        events[event].effects += 1
+        if events[event].arrivedAt == nil { events[event].arrivedAt = now }
+        if events[event].effects > 1 {
+            fail(
+                .effectOnce, expected: "one effect of event \(event)",
+                found: "\(events[event].effects), under different identities", now: now)
+        }
+    }
+
+    // MARK: What the device does
+
+    /// Whether Kafka has what stands in this row, with this content.
+    func isKept(_ row: EventRecord, device: String) -> Bool {
+        let content = fingerprint(type: "io.busbar." + row.type, data: row.data)
+        if let id = ids[content] { return events[id].isMet }
+        let identity = EventIdentity(
+            device: device, epoch: row.epoch, lane: row.lane, seq: row.seq)
+        return kept[identity] == content
+    }
+
+    /// Which number an event has got, so that a declared drop can be held against it.
+    mutating func learn(_ row: EventRecord) {
+        let content = fingerprint(type: "io.busbar." + row.type, data: row.data)
+        if let id = ids[content] { events[id].seq = row.seq }
+    }
+
+    private mutating func noteDrop(_ record: SinkRecord) {
+        guard let drop = try? JSONValue.parse(record.value), let name = drop["lane"]?.string,
+            let lane = Lane.allCases.first(where: { $0.name == name }),
+            let first = drop["from"]?.int, let last = drop["to"]?.int, first <= last
+        else { return }
+        drops.append((lane, first...last))
+        droppedCount += Int(drop["count"]?.int ?? 0)
+    }
+
+    /// Dropped by the lane's quota, and Kafka was told so.
+    func isDeclaredDropped(_ id: Int) -> Bool {
+        guard let seq = events[id].seq, events[id].lane != .alarm else { return false }
+        return drops.contains { $0.lane == events[id].lane && $0.numbers.contains(seq) }
+    }
+
+    /// What the journal states itself needs no promise: it stands in no ring.
+    private func isMadeByJournal(_ type: String) -> Bool {
+        type.hasPrefix("io.busbar.queue.") || type.hasPrefix("io.busbar.reserve.")
+    }
+}
+
+extension SinkRecord {
+    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+}
+
+/// FNV-1a, 64 bits, by which an event is known again at the other end.
+func fingerprint(type: String, data: [UInt8]) -> UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in type.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    for byte in data { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    return hash
+}

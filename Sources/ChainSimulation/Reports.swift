@@ -1,0 +1,91 @@
+public import JSON
+
+// Reports in words and as JSON.
+
+extension ChainReport {
+    /// The end of a story: what there was, and the verdict.
+    public var lines: [String] {
+        let occurred = faults.rows.filter { $0.count > 0 }
+            .map { "\($0.name) \($0.count)" }.joined(separator: ", ")
+        var lines = [
+            "", "seed \(seed): \(Story.time(virtualMilliseconds)) of virtual time",
+            "  \(events) events stated, \(effects) effects, \(duplicates) duplicates",
+            "  faults: " + (occurred.isEmpty ? "none" : occurred),
+        ]
+        if let violation {
+            lines.append("  BROKEN: \(violation.rule.rawValue)")
+            lines.append("    expected \(violation.expected)")
+            lines.append("    found    \(violation.found)")
+        } else {
+            lines.append("  every rule held")
+        }
+        return lines
+    }
+
+    public var json: JSONValue {
+        var members = JSONObject()
+        members["seed"] = .string(String(seed))
+        members["events"] = .number(JSONNumber(Int64(events)))
+        members["effects"] = .number(JSONNumber(Int64(effects)))
+        members["duplicates"] = .number(JSONNumber(Int64(duplicates)))
+        members["virtual_ms"] = .number(JSONNumber(virtualMilliseconds))
+        members["faults"] = faults.json
+        members["violation"] = violation?.json ?? .null
+        return .object(members)
+    }
+}
+
+extension Violation {
+    var json: JSONValue {
+        var members = JSONObject()
+        members["rule"] = .string(rule.rawValue)
+        members["expected"] = .string(expected)
+        members["found"] = .string(found)
+        members["virtual_ms"] = .number(JSONNumber(milliseconds))
+        return .object(members)
+    }
+}
+
+extension FaultCounts {
+    var json: JSONValue {
+        var members = JSONObject()
+        for row in rows { members[row.name] = .number(JSONNumber(Int64(row.count))) }
+        return .object(members)
+    }
+}
+
+extension FleetReport {
+    /// A table: each fault, how often it occurred and in how many seeds.
+    public func lines(milliseconds: Int64) -> [String] {
+        func column(_ number: Int, _ width: Int) -> String {
+            let digits = String(number)
+            return String(repeating: " ", count: max(1, width - digits.utf8.count)) + digits
+        }
+        var lines = ["  fault                              times    seeds"]
+        for (index, row) in faults.rows.enumerated() {
+            let name = row.name + String(repeating: " ", count: max(1, 30 - row.name.utf8.count))
+            lines.append("  " + name + column(row.count, 10) + column(seedsWithFault[index], 9))
+        }
+        let years = virtualMilliseconds / 31_536_000_000
+        lines.append("")
+        lines.append(
+            "\(seeds) seeds in \(milliseconds / 1_000) s: \(years) years of virtual time, "
+                + "\(steps) steps")
+        lines.append("\(events) events stated, \(effects) effects, \(duplicates) duplicates")
+        if broken == nil { lines.append("every rule held") }
+        return lines
+    }
+
+    public func json(milliseconds: Int64) -> JSONValue {
+        var members = JSONObject()
+        members["seeds"] = .number(JSONNumber(Int64(seeds)))
+        members["took_ms"] = .number(JSONNumber(milliseconds))
+        members["virtual_ms"] = .number(JSONNumber(virtualMilliseconds))
+        members["events"] = .number(JSONNumber(Int64(events)))
+        members["effects"] = .number(JSONNumber(Int64(effects)))
+        members["duplicates"] = .number(JSONNumber(Int64(duplicates)))
+        members["faults"] = faults.json
+        members["broken"] = broken?.json ?? .null
+        return .object(members)
+    }
+}

@@ -1,0 +1,91 @@
+@testable import ChainSimulation
+import Testing
+
+/// Goal: no order of faults loses, doubles or reorders an event that the device has promised to
+/// keep. Method: each seed is a world with its own faults; the oracle judges it. `make test` runs
+/// ten thousand in a release build; these few show in a debug build that the judging works.
+@Suite("The whole chain in simulation")
+struct ChainTests {
+    @Test("every rule holds", arguments: UInt64(1)...40)
+    func rulesHold(seed: UInt64) {
+        let report = simulateChain(seed: seed)
+        #expect(report.violation == nil, "seed \(seed): \(report.violation?.text ?? "")")
+        #expect(report.effects > 0, "seed \(seed): nothing came through at all")
+    }
+
+    @Test("one seed has one story", arguments: [3, 8, 21] as [UInt64])
+    func sameSeedSameStory(seed: UInt64) {
+        let first = simulateChain(seed: seed, isTold: true)
+        let second = simulateChain(seed: seed, isTold: true)
+        #expect(first.story == second.story)
+        #expect(first.story.count > 20)
+    }
+
+    @Test("a story that is not told is the same one")
+    func untold() {
+        let told = simulateChain(seed: 5, isTold: true)
+        let untold = simulateChain(seed: 5)
+        #expect(untold.story.isEmpty)
+        #expect(told.faults == untold.faults)
+        #expect(told.steps == untold.steps)
+    }
+
+    /// `make teeth` shows it of all, each within its count of seeds; some need hundreds.
+    @Test(
+        "a defect breaks a rule",
+        arguments: [
+            Defect.acknowledgeFromMemory, .acknowledgeBeforeReport, .gapForLostRows,
+        ])
+    func defectsAreSeen(defect: Defect) throws {
+        let report = try simulateChains(seeds: 1...300, defect: defect, threads: 2)
+        #expect(report.broken != nil, "\(defect.rawValue) was not seen in 300 seeds")
+    }
+
+    @Test("threads share the seeds, and change nothing")
+    func threads() throws {
+        let one = try simulateChains(seeds: 1...12, threads: 1)
+        let two = try simulateChains(seeds: 1...12, threads: 2)
+        #expect(one.seeds == 12 && two.seeds == 12)
+        #expect(one.faults == two.faults)
+        #expect(one.steps == two.steps)
+    }
+}
+
+@Suite("Virtual time")
+struct AgendaTests {
+    @Test("steps come by time, and at one time in the order in which they were planned")
+    func order() {
+        let chain = Chain(seed: 1)
+        var done: [Int] = []
+        var dice = Dice(seed: 9)
+        var planned: [(at: Int64, number: Int)] = []
+        for number in 0..<200 {
+            let at = dice.number(Int64(0)...20)
+            planned.append((at, number))
+            chain.at(at) { _ in done.append(number) }
+        }
+        chain.run(until: 20)
+        let expected = planned.sorted { ($0.at, $0.number) < ($1.at, $1.number) }.map(\.number)
+        #expect(done == expected)
+        #expect(chain.now == 20)
+    }
+
+    @Test("a die that was split off goes its own way")
+    func split() {
+        var one = Dice(seed: 4)
+        var other = Dice(seed: 4)
+        var half = one.split()
+        var sameHalf = other.split()
+        _ = one.next()
+        #expect(half.next() == sameHalf.next())
+    }
+
+    @Test(
+        "times are written with days where there are any",
+        arguments: [
+            (0, "00:00:00.000"), (86_399_999, "23:59:59.999"), (86_400_000, "1d 00:00:00.000"),
+        ] as [(Int64, String)])
+    func times(milliseconds: Int64, text: String) {
+        #expect(Story.time(milliseconds) == text)
+    }
+}
