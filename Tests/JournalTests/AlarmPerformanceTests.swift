@@ -261,7 +261,7 @@ struct AlarmPerformanceReadingTests {
                 try connection.execute(
                     """
                     INSERT INTO alarm_history VALUES(NULL, \(n), \(at / 100), \(at),
-                    \(run.wall + at), \(q), 103, 3, 0, 1, 0, 0, 0, 0)
+                    \(run.wall + at), \(q), 103, 3, 0, 1, 0, 0, 0, 0, NULL, NULL, NULL, NULL)
                     """)
             }
             try connection.execute(
@@ -349,7 +349,7 @@ struct AlarmPerformanceReadingTests {
             try connection.execute(
                 """
                 INSERT INTO alarm_history VALUES(NULL, \(run), 7, \(at), \(wall), 0, \(code), 3,
-                \(change), 1, 0, 0, 0, 0)
+                \(change), 1, 0, 0, 0, 0, NULL, NULL, NULL, NULL)
                 """)
         }
         let present = PresentMoment(
@@ -372,7 +372,7 @@ struct AlarmPerformanceReadingTests {
             INSERT INTO alarm_history WITH RECURSIVE k(i) AS (
             SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i < 499999)
             SELECT NULL, \(run), i, i * 1000, 0, 2, CASE i % 4 WHEN 3 THEN 9999 ELSE 103 END,
-            3, CASE i % 4 WHEN 0 THEN 0 ELSE 2 END, 1, 0, 0, 0, 0 FROM k
+            3, CASE i % 4 WHEN 0 THEN 0 ELSE 2 END, 1, 0, 0, 0, 0, NULL, NULL, NULL, NULL FROM k
             """)
         let present = PresentMoment(
             run: nil, at: Instant(0), wall: WallTime(unixMilliseconds: 0, quality: .unsynced))
