@@ -249,7 +249,7 @@ struct AlarmPerformanceReadingTests {
         let device = Device()
         try device.open().farewell(now: Instant(0))
         let connection = try Connection(
-            path: StateDirectory(path: device.path).databasePath, mode: .readWrite)
+            to: StateDirectory(path: device.path, storage: LinuxStorage()), mode: .readWrite)
         try connection.execute(
             "DELETE FROM runs; DELETE FROM alarm_history; DELETE FROM event_lane")
         for (index, run) in past.enumerated() {
@@ -339,7 +339,7 @@ struct AlarmPerformanceReadingTests {
         let device = Device()
         try device.open().farewell(now: Instant(0))
         let connection = try Connection(
-            path: StateDirectory(path: device.path).databasePath, mode: .readWrite)
+            to: StateDirectory(path: device.path, storage: LinuxStorage()), mode: .readWrite)
         let run = try #require(try connection.integer("SELECT max(n) FROM runs"))
         let worst = Int64.max
         for (at, wall, code, change) in [
@@ -365,7 +365,7 @@ struct AlarmPerformanceReadingTests {
         let device = Device()
         try device.open().farewell(now: Instant(0))
         let connection = try Connection(
-            path: StateDirectory(path: device.path).databasePath, mode: .readWrite)
+            to: StateDirectory(path: device.path, storage: LinuxStorage()), mode: .readWrite)
         let run = try #require(try connection.integer("SELECT max(n) FROM runs"))
         try connection.execute(
             """

@@ -79,7 +79,7 @@ struct CommandRecordTests {
         try journal.farewell(now: Instant(1))
         do {
             let connection = try Connection(
-                path: device.file("journal.sqlite3").path, mode: .readWrite)
+                to: StateDirectory(path: device.path, storage: LinuxStorage()), mode: .readWrite)
             for column in ["uid", "user", "name", "reason"] {
                 try connection.execute("ALTER TABLE alarm_history DROP COLUMN \(column)")
             }
