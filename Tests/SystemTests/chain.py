@@ -52,7 +52,8 @@ class Certificates:
         return str(self.directory / name)
 
     def key(self, name):
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.path(f"{name}.key"))
+        key = self.path(f"{name}.key")
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
         os.chmod(self.path(f"{name}.key"), 0o600)
 
     def sign(self, name, common_name, names="", start=None, end=None):
