@@ -16,8 +16,11 @@ public struct StoredLane: Hashable, Sendable {
     public var epochs: [Epoch]
     /// The greatest number that is durably stored or declared a gap; 0 when there is none.
     public var last: Int64
-    /// The wall time of the oldest row, as the clock stood then; nil when there is no row.
+    /// The wall time of the oldest row that was asked for, as the clock stood then; nil when there
+    /// is none.
     public var oldestUnixMilliseconds: Int64?
+    /// Numbers without a row among those that were asked for: the first 64 stretches of them.
+    public var gaps: [ClosedRange<Int64>] = []
     /// Of the rows, as the quota counts them.
     public var bytes: Int64
 }
@@ -36,16 +39,22 @@ public struct StoredPage: Hashable, Sendable {
 
 extension JournalReader {
     /// Where all lanes stand at one moment.
-    public func lanes() throws(JournalError) -> [StoredLane] {
+    ///
+    /// - Parameter known: by the lane's raw value, the number above which the oldest row and the
+    ///   gaps are asked for.
+    public func lanes(after known: [Int64] = [0, 0, 0]) throws(JournalError) -> [StoredLane] {
         try read { (connection) throws(JournalError) in
             var lanes: [StoredLane] = []
-            for lane in Lane.allCases { lanes.append(try Self.lane(lane, in: connection)) }
+            for lane in Lane.allCases {
+                lanes.append(
+                    try Self.lane(lane, after: known[Int(lane.rawValue)], in: connection))
+            }
             return lanes
         }
     }
 
     private static func lane(
-        _ lane: Lane, in connection: borrowing Connection
+        _ lane: Lane, after known: Int64, in connection: borrowing Connection
     ) throws(JournalError) -> StoredLane {
         let table = lane.name + "_lane"
         let unknown = Identifier128(high: 0, low: 0)
@@ -61,7 +70,18 @@ extension JournalReader {
             "SELECT max(last) FROM gaps WHERE lane = \(lane.rawValue)")
         found.last = max(lastRow, lastGap ?? 0)
         found.oldestUnixMilliseconds = try connection.integer(
-            "SELECT wall_ms FROM \(table) ORDER BY seq LIMIT 1")
+            "SELECT wall_ms FROM \(table) WHERE seq > \(known) ORDER BY seq LIMIT 1")
+        let gaps = try connection.prepare(
+            """
+            SELECT first, last FROM gaps WHERE lane = ? AND last > ? ORDER BY first LIMIT 64
+            """)
+        gaps.bind(1, Int64(lane.rawValue))
+        gaps.bind(2, known)
+        while try gaps.step() {
+            let (first, last) = (gaps.integer(0), gaps.integer(1))
+            // A row of a damaged file; a range must not be asked of it.
+            if first <= last { found.gaps.append(first...last) }
+        }
         // The sum of the last reservation, and the rows since: a thousand at most.
         found.bytes =
             try connection.integer(

@@ -14,15 +14,15 @@ public struct JournalQueue: QueueReader, Sendable {
         return try? JSONValue.parse(Array(text.utf8))
     }
 
-    public func state() throws(QueueError) -> QueueState {
+    public func state(after known: [Int64]) throws(QueueError) -> QueueState {
         do throws(JournalError) {
             return QueueState(
-                lanes: try reader.lanes().map { lane in
+                lanes: try reader.lanes(after: known).map { lane in
                     QueueState.LaneState(
                         epochs: lane.epochs.map {
                             QueueState.EpochStart(epoch: $0.epoch, first: $0.first)
                         }, last: lane.last,
-                        oldestUnixMilliseconds: lane.oldestUnixMilliseconds)
+                        oldestUnixMilliseconds: lane.oldestUnixMilliseconds, gaps: lane.gaps)
                 })
         } catch {
             throw QueueError("\(error)")

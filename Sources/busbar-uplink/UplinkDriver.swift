@@ -152,9 +152,9 @@ struct UplinkDriver: ~Copyable {
                 session.note(.disconnected(.asked), now: now)
             case .subscribe(let topics): subscribe(topics, now: now)
             case .publish(let publication): publish(publication, now: now)
-            case .readState:
+            case .readState(let known):
                 do throws(QueueError) {
-                    session.note(.queueState(try queue.state()), now: now)
+                    session.note(.queueState(try queue.state(after: known)), now: now)
                 } catch {
                     session.note(.queueFailed(error), now: now)
                 }

@@ -133,6 +133,26 @@ struct LaneTests {
         }
     }
 
+    @Test("without a connection the backlog is counted and its age told; gaps are no events")
+    func offline() {
+        var bench = SessionBench()
+        bench.acceptsConnections = false
+        bench.append(1...10)
+        bench.queue.gaps[.event] = [4...10, 13...1_000]
+        bench.queue.rows[.event]?.removeSubrange(3...)
+        bench.append(11...12)
+        bench.append(1_001...1_002)
+        bench.pass(.seconds(5))
+        let status = bench.session.status(now: bench.now)
+        #expect(status.lanes[1].depth == 7)
+        #expect(status.lanes[1].oldestAge == bench.now - Instant(1))
+        #expect(status.lanes[0].depth == 0 && status.lanes[0].oldestAge == nil)
+        // A gap at the end: all that waits is before it.
+        bench.queue.gaps[.event]?.append(1_003...2_000)
+        bench.pass(.seconds(5))
+        #expect(bench.session.status(now: bench.now).lanes[1].depth == 7)
+    }
+
     @Test("what is under way does not grow with the backlog")
     func bounded() {
         var bench = SessionBench()

@@ -14,30 +14,35 @@ struct FakeQueue {
     var epochs: [QueueState.EpochStart]
     var failure: QueueError?
 
-    var state: QueueState {
+    func state(after known: [Int64]) -> QueueState {
         QueueState(
             lanes: Lane.allCases.map { lane in
-                QueueState.LaneState(
+                let unknown = known[Int(lane.rawValue)] + 1
+                return QueueState.LaneState(
                     epochs: epochs,
                     last: max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
-                    oldestUnixMilliseconds: rows[lane]?.first?.wall.unixMilliseconds)
+                    oldestUnixMilliseconds: rows(of: lane, from: unknown).first?
+                        .wall.unixMilliseconds,
+                    gaps: (gaps[lane] ?? []).filter { $0.upperBound >= unknown })
             })
     }
 
-    func page(_ lane: Lane, from: Int64, maxEvents: Int) -> QueuePage {
+    /// Numbers are in order, so the place is found without a walk through half a million rows.
+    private func rows(of lane: Lane, from: Int64) -> ArraySlice<EventRecord> {
         let all = rows[lane] ?? []
-        // Numbers are in order, so the place is found without a walk through half a million rows.
         var low = 0
         var high = all.count
         while low < high {
             let middle = (low + high) / 2
             if all[middle].seq < from { low = middle + 1 } else { high = middle }
         }
-        var records: [EventRecord] = []
-        for row in all[low...].prefix(maxEvents) {
-            guard row.run == all[low].run, row.epoch == all[low].epoch else { break }
-            records.append(row)
-        }
+        return all[low...]
+    }
+
+    func page(_ lane: Lane, from: Int64, maxEvents: Int) -> QueuePage {
+        let found = rows(of: lane, from: from).prefix(maxEvents)
+        let records = Array(
+            found.prefix { $0.run == found.first?.run && $0.epoch == found.first?.epoch })
         let last = records.last?.seq ?? from - 1
         let declared = (gaps[lane] ?? []).filter { $0.upperBound >= from && $0.lowerBound <= last }
         return QueuePage(lane: lane, from: from, records: records, gaps: declared)
@@ -157,9 +162,10 @@ struct SessionBench {
                 session.note(
                     .published(token: publication.token, reasonCode: publishCode), now: now)
             }
-        case .readState:
+        case .readState(let known):
             session.note(
-                queue.failure.map(Input.queueFailed) ?? .queueState(queue.state), now: now)
+                queue.failure.map(Input.queueFailed) ?? .queueState(queue.state(after: known)),
+                now: now)
         case .readPage(let lane, let from, let maxEvents, _):
             pagesRead += 1
             session.note(

@@ -9,10 +9,10 @@ struct CardQueue: QueueReader {
     /// again with 1.
     let shifts: [Int64]
 
-    func state() throws(QueueError) -> QueueState {
+    func state(after known: [Int64]) throws(QueueError) -> QueueState {
         do throws(JournalError) {
             return QueueState(
-                lanes: try reader.lanes().map { lane in
+                lanes: try reader.lanes(after: known).map { lane in
                     let shift = shifts[Int(lane.lane.rawValue)]
                     return QueueState.LaneState(
                         epochs: lane.epochs.map {

@@ -141,7 +141,9 @@ final class UplinkProcess: ClientOwner {
     private func readState() -> Input {
         if let known, known.change == machine.changeCount { return .queueState(known.state) }
         do throws(QueueError) {
-            let state = try machine.queue.state()
+            // Asked once for each change of the card, so ages and depths are from its beginning on;
+            // nothing that is judged here depends on them.
+            let state = try machine.queue.state(after: [0, 0, 0])
             known = (machine.changeCount, state)
             return .queueState(state)
         } catch {

@@ -93,17 +93,28 @@ struct LaneProgress: Sendable {
     /// Unpacked bytes for each byte on the wire, times 16: what to read for what the link takes.
     var packing: Int = 64
 
+    /// What the journal said last of the numbers that were not acknowledged then.
+    private var storedGaps: [ClosedRange<Int64>] = []
+    private var oldestStored: Int64?
+
     init(lane: Lane) { self.lane = lane }
 
     var base: Int64 { acknowledged + 1 }
     var bytesInWindow: Int { window.reduce(0) { $0 + $1.bytes } }
     var eventsInWindow: Int { window.reduce(0) { $0 + $1.events } }
-    /// Numbers without an acknowledgement; gaps that nobody has read yet count as events.
-    var depth: Int64 { max(0, last - acknowledged) }
+    /// Events without an acknowledgement: each number is one, or lies in a gap.
+    var depth: Int64 {
+        let missing = storedGaps.reduce(Int64(0)) { sum, gap in
+            sum + max(0, min(gap.upperBound, last) - max(gap.lowerBound, acknowledged + 1) + 1)
+        }
+        return max(0, last - acknowledged - missing)
+    }
     var hasReady: Bool { !(page?.records.isEmpty ?? true) }
-    /// Of the first event that is not acknowledged; nil when there is none or nobody has read it.
+    /// Of the first event that is not acknowledged; nil when there is none.
     var oldestUnixMilliseconds: Int64? {
-        window.first?.oldestUnixMilliseconds ?? page?.records.first?.wall.unixMilliseconds
+        guard depth > 0 else { return nil }
+        return window.first?.oldestUnixMilliseconds ?? page?.records.first?.wall.unixMilliseconds
+            ?? oldestStored
     }
     /// Whether reading would find something.
     var wantsPage: Bool {
@@ -120,6 +131,8 @@ struct LaneProgress: Sendable {
     /// begun another epoch.
     mutating func note(_ state: QueueState.LaneState, cursor: UplinkCursor.Place?) {
         last = state.last
+        storedGaps = state.gaps
+        oldestStored = state.oldestUnixMilliseconds
         guard let oldest = state.epochs.first else { return }
         guard let epoch, let index = state.epochs.firstIndex(where: { $0.epoch == epoch }) else {
             begin(state.epochs, cursor: cursor, oldest: oldest)

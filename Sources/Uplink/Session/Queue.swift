@@ -12,13 +12,21 @@ public struct QueueState: Hashable, Sendable {
         public var epochs: [EpochStart]
         /// The greatest number that is durably stored or declared a gap; 0 when there is none.
         public var last: Int64
-        /// The wall time of the oldest row there is, for ages; nil when there is none.
+        /// The wall time of the oldest row above the number that was asked for; nil when there is
+        /// none. For ages.
         public var oldestUnixMilliseconds: Int64?
+        /// Stretches without a row above that number, to tell how many events wait. Where there are
+        /// very many only the first of them.
+        public var gaps: [ClosedRange<Int64>]
 
-        public init(epochs: [EpochStart], last: Int64, oldestUnixMilliseconds: Int64?) {
+        public init(
+            epochs: [EpochStart], last: Int64, oldestUnixMilliseconds: Int64?,
+            gaps: [ClosedRange<Int64>] = []
+        ) {
             self.epochs = epochs
             self.last = last
             self.oldestUnixMilliseconds = oldestUnixMilliseconds
+            self.gaps = gaps
         }
     }
 
@@ -61,8 +69,9 @@ public struct QueuePage: Hashable, Sendable {
 
 /// The journal's queues as the uplink may use them: reading only, in short transactions.
 public protocol QueueReader {
+    /// - Parameter known: by the lane's raw value, the last number that is acknowledged.
     /// - Throws: with a text that says what could not be read and what is done about it.
-    mutating func state() throws(QueueError) -> QueueState
+    mutating func state(after known: [Int64]) throws(QueueError) -> QueueState
 
     /// Rows of one lane from `from` on, of one epoch and one run only, until `maxEvents` or
     /// `maxBytes` of data are reached; at least one if there is any.

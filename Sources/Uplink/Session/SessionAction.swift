@@ -11,7 +11,7 @@ public enum Action: Sendable {
     case subscribe([String])
     /// Answered by `.published` with its token, unless the connection ends before.
     case publish(Publication)
-    case readState
+    case readState(after: [Int64])
     case readPage(lane: Lane, from: Int64, maxEvents: Int, maxBytes: Int)
     /// Keep the cursor: whole or not at all, on disk when it is answered by the next call.
     case saveCursor(UplinkCursor)

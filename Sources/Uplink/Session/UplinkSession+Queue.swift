@@ -13,7 +13,7 @@ extension UplinkSession {
     mutating func readState(now: Instant) -> Action? {
         guard !isStateAsked, pageAskedOf == nil, now >= stateDue else { return nil }
         isStateAsked = true
-        return .readState
+        return .readState(after: lanes.map(\.acknowledged))
     }
 
     mutating func noteState(_ state: QueueState, now: Instant) {
