@@ -30,13 +30,12 @@ import pathlib
 import random
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from chain import ROOT  # noqa: E402
+from chain import built_programs  # noqa: E402
 from device import Device, Wrong, make_credentials, make_site, make_victim  # noqa: E402
 
 PLACE = 512
@@ -232,10 +231,7 @@ def parse_options():
 
 def main():
     options = parse_options()
-    programs = options.programs or subprocess.run(
-        ["swift", "build", "-c", "release", "--show-bin-path"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.strip()
+    programs = options.programs or built_programs()
     source = random.Random(options.seed)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="busbar-damage-") as name:
