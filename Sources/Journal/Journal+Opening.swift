@@ -123,6 +123,9 @@ extension Journal {
             store = opened
             return
         }
+        let unsound = try Lane.allCases.map { (lane) throws(JournalError) in
+            try opened.unsound(in: lane)
+        }
         let reason = try newEpochReason(in: opened, known: known, lanes: places)
         let epoch = reason == nil ? known!.identifier : configuration.identifiers()
         let interrupted = try opened.openTransactions()
@@ -139,6 +142,8 @@ extension Journal {
             number = try opened.transact { (store) throws(JournalError) -> Int64 in
                 for lane in Lane.allCases {
                     let index = Int(lane.rawValue)
+                    facts += try store.remove(
+                        unsound[index], from: lane, &places.counters[index])
                     // Also withdraws the farewell: a crash from here on is an unclean stop.
                     try store.set(places.counters[index], of: lane, isFarewell: false)
                     guard let unused = places.unused[index] else { continue }
@@ -158,13 +163,7 @@ extension Journal {
                 return try store.addRun(run, boot: configuration.boot, wall: stamp.wall)
             }
         } catch { throw error.error }
-        for transaction in interrupted {
-            facts.append(
-                .transactionInterrupted(
-                    TransactionFact(
-                        id: transaction.number, kind: transaction.kind, job: transaction.job,
-                        counters: transaction.counters)))
-        }
+        facts += interrupted.map { .transactionInterrupted($0.fact) }
         store = opened
         self.epoch = epoch
         runNumber = number

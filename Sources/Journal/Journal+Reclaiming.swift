@@ -128,8 +128,13 @@ extension Journal {
         guard configuration.reserveBytes > 0, now >= nextReserve else { return }
         nextReserve = now + Self.reservePeriod
         let storage = configuration.storage
-        guard storage.inspect(reserveFile) == .missing,
-            let free = storage.freeBytes(at: directory.path),
+        switch storage.inspect(reserveFile) {
+        case .file(let bytes) where bytes >= configuration.reserveBytes: return
+        // One that was cut short is no reserve; it gets its missing blocks.
+        case .missing, .file: break
+        case .other: return
+        }
+        guard let free = storage.freeBytes(at: directory.path),
             free >= configuration.reserveBytes * 2
         else { return }
         try storage.preallocate(reserveFile, bytes: configuration.reserveBytes)

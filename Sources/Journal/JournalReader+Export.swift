@@ -17,7 +17,8 @@ extension JournalReader {
         try read { (connection) throws(JournalError) in
             for lane in lanes {
                 let rows = try connection.prepare(
-                    Self.events(lane) + " WHERE l.wall_ms >= ? ORDER BY seq")
+                    Self.events(lane)
+                        + " WHERE l.wall_ms >= ? AND \(RowChecksum.isSound) ORDER BY seq")
                 rows.bind(1, since)
                 while try rows.step() { try body(EventRecord(rows, lane: lane)) }
             }

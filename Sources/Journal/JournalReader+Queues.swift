@@ -101,7 +101,8 @@ extension JournalReader {
         try read { (connection) throws(JournalError) in
             var page = StoredPage()
             let rows = try connection.prepare(
-                Self.events(lane) + " WHERE seq >= ? ORDER BY seq LIMIT ?")
+                Self.events(lane)
+                    + " WHERE seq >= ? AND \(RowChecksum.isSound) ORDER BY seq LIMIT ?")
             rows.bind(1, from)
             rows.bind(2, Int64(maxEvents))
             var bytes = 0

@@ -79,25 +79,37 @@ extension Store {
     func addEpoch(
         _ identifier: Identifier128, reason: EpochReason, wall: WallTime, first: [Int64]
     ) throws(JournalError) {
-        let statement = try connection.prepare("INSERT INTO epochs VALUES(NULL,?,?,?,?,?,?)")
+        let statement = try connection.prepare("INSERT INTO epochs VALUES(NULL,?,?,?,?,?,?,NULL)")
         statement.bind(1, blob: identifier.bytes)
         statement.bind(2, Int64(reason.rawValue))
         statement.bind(3, wall.unixMilliseconds)
         for index in 0..<3 { statement.bind(Int32(4 + index), first[index]) }
         try statement.run()
+        try seal("epochs", RowChecksum.epochColumns)
     }
 
     /// - Returns: the number of the new run.
     func addRun(
         _ run: Identifier128, boot: Identifier128, wall: WallTime
     ) throws(JournalError) -> Int64 {
-        let statement = try connection.prepare("INSERT INTO runs VALUES(NULL,?,?,?,?)")
+        let statement = try connection.prepare("INSERT INTO runs VALUES(NULL,?,?,?,?,NULL)")
         statement.bind(1, blob: run.bytes)
         statement.bind(2, blob: boot.bytes)
         statement.bind(3, wall.unixMilliseconds)
         statement.bind(4, Int64(wall.quality.rawValue))
         try statement.run()
-        return connection.lastInsertedRow
+        let number = connection.lastInsertedRow
+        try seal("runs", RowChecksum.runColumns)
+        return number
+    }
+
+    /// Gives the row that was just inserted, and now has its number, its checksum.
+    private func seal(_ table: String, _ columns: String) throws(JournalError) {
+        try connection.execute(
+            """
+            UPDATE \(table) SET checksum = row_checksum(\(columns))
+            WHERE n = \(connection.lastInsertedRow)
+            """)
     }
 
     func hardware() throws(JournalError) -> String? {
@@ -127,6 +139,10 @@ extension Store {
         var job: UInt32
         /// The counters of its last checkpoint, as JSON.
         var counters: [UInt8]
+
+        var fact: TransactionFact {
+            TransactionFact(id: number, kind: kind, job: job, counters: counters)
+        }
     }
 
     func openTransactions() throws(JournalError) -> [OpenTransaction] {
@@ -161,9 +177,11 @@ extension Store {
             """)
     }
 
-    private func damaged(_ what: String) -> JournalError {
+    private func damaged(_ what: String) -> JournalError { Self.damaged(what, connection.path) }
+
+    static func damaged(_ what: String, _ path: String) -> JournalError {
         JournalError(
             origin: .sqlite, code: 11, extendedCode: 11, message: what, operation: "open",
-            path: connection.path)
+            path: path)
     }
 }

@@ -6,6 +6,8 @@ import Wire
 /// Which of it goes into one commit is the journal's business.
 final class Store {
     let connection: Connection
+    /// Of the checks at the start.
+    let deadline: CheckDeadline
     private let insertAlarm: Statement
     private let insertEvent: Statement
     private let insertTelemetry: Statement
@@ -31,15 +33,16 @@ final class Store {
         let connection = try Connection(to: directory, mode: .readWrite)
         try Self.configure(connection, pageLimit: pageLimit)
         try connection.execute("PRAGMA synchronous = \(commitsAreSynced ? "FULL" : "NORMAL")")
-        if let fault = try connection.firstFault(withinMilliseconds: checkMilliseconds) {
-            throw JournalError(
-                origin: .sqlite, code: 11, extendedCode: 11, message: fault,
-                operation: "PRAGMA quick_check", path: connection.path)
-        }
+        deadline = CheckDeadline(milliseconds: checkMilliseconds)
+        try Self.checkStructure(connection, by: deadline)
         try Schema.migrate(connection)
+        try Self.checkNames(connection)
 
         func insert(_ lane: Lane) -> String {
-            "INSERT INTO \(lane.name)_lane VALUES(?,?,?,?,?,?,?,?,?,?,?)"
+            """
+            INSERT INTO \(lane.name)_lane VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,
+            row_checksum(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11))
+            """
         }
         insertAlarm = try connection.prepare(insert(.alarm))
         insertEvent = try connection.prepare(insert(.event))
@@ -274,6 +277,8 @@ public enum GapReason: UInt8, Sendable {
     case dropped = 1
     /// The cluster has what was there, and the space was reclaimed.
     case acknowledged = 2
+    /// What was there is not as it was written.
+    case damaged = 3
 }
 
 /// How a transaction stands. Stored: values never change.

@@ -7,7 +7,7 @@ public enum JournalFact: Hashable, Sendable {
     case queueOpened(epoch: Identifier128, reason: EpochReason)
     /// The journal's file could not be used and was put aside.
     case queueQuarantined(file: String, reason: String)
-    /// Events that were stored are gone, by policy: loss is data.
+    /// Events that were stored are gone, by policy or by damage: loss is data.
     case queueDropped(Drop)
     /// The space set aside for alarms was given up on a full disk, and made again.
     case reserveReleased(bytes: Int64)
@@ -50,11 +50,13 @@ public enum EpochReason: UInt8, Sendable {
 }
 
 /// Why events were dropped.
-public enum DropReason: String, Sendable {
+public enum DropReason: String, CaseIterable, Sendable {
     /// The lane has outgrown its quota.
     case quota
     /// The disk is full, and an alarm had to be stored.
     case disk
+    /// They were not as they were written: the card damaged them.
+    case damage
 }
 
 /// A range of a lane that was dropped.

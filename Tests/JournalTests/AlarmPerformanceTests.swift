@@ -256,7 +256,7 @@ struct AlarmPerformanceReadingTests {
             let (n, q) = (index + 1, run.quality.rawValue)
             let name = String(repeating: "0", count: 31) + "\(n)"
             try connection.execute(
-                "INSERT INTO runs VALUES(\(n), x'\(name)', x'\(name)', \(run.wall), \(q))")
+                "INSERT INTO runs VALUES(\(n), x'\(name)', x'\(name)', \(run.wall), \(q), NULL)")
             for at in run.raises {
                 try connection.execute(
                     """
@@ -267,7 +267,7 @@ struct AlarmPerformanceReadingTests {
             try connection.execute(
                 """
                 INSERT INTO event_lane VALUES(\(n), \(n), 0, \(run.end), \(run.wall + run.end),
-                \(q), 0, 0, 't', 's', x'7b7d')
+                \(q), 0, 0, 't', 's', x'7b7d', NULL)
                 """)
         }
         let last = try #require(past.last)

@@ -83,6 +83,9 @@ struct CommandRecordTests {
             for column in ["uid", "user", "name", "reason"] {
                 try connection.execute("ALTER TABLE alarm_history DROP COLUMN \(column)")
             }
+            for table in Lane.allCases.map({ $0.name + "_lane" }) + ["epochs", "runs"] {
+                try connection.execute("ALTER TABLE \(table) DROP COLUMN checksum")
+            }
             try connection.execute("PRAGMA user_version = 1")
         }
         let second = device.open()

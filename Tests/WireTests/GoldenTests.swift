@@ -195,6 +195,7 @@ struct GoldenTests {
         ("reset.refused", "reason", words(ResetRefusal.self, \.name)),
         ("queue.opened", "reason", words(EpochReason.self, \.name)),
         ("queue.dropped", "lane", words(Lane.self, \.name)),
+        ("queue.dropped", "reason", DropReason.allCases.map(\.rawValue)),
         ("queue.skipped", "lane", words(Lane.self, \.name)),
         ("command.answered", "result", words(CommandAnswer.Result.self, \.name)),
         ("sample.taken", "interlock", words(InterlockState.self, \.name)),

@@ -29,6 +29,8 @@ struct Connection: ~Copyable {
             throw error
         }
         sqlite3_extended_result_codes(opened, 1)
+        let registered = RowChecksum.register(with: opened)
+        precondition(registered == SQLITE_OK, "SQLite takes a function unless memory is short")
         if mode == .readWrite, sqlite3_db_readonly(opened, "main") != 0 {
             sqlite3_close_v2(opened)
             throw JournalError(
@@ -73,44 +75,54 @@ struct Connection: ~Copyable {
 
     var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
-    /// Runs `quick_check` for at most `limit` milliseconds.
+    /// Runs `quick_check`.
     ///
-    /// - Returns: what it found wrong, first line; nil for nothing, or for nothing within the
-    ///   limit.
-    borrowing func firstFault(withinMilliseconds limit: Int64) throws(JournalError) -> String? {
-        let deadline = Deadline(milliseconds: limit)
+    /// - Returns: what it found wrong, first line; nil for nothing, or for nothing within the time.
+    borrowing func firstFault(by deadline: CheckDeadline) throws(JournalError) -> String? {
+        try bounded(by: deadline) { () throws(JournalError) in
+            let answer = try text("PRAGMA quick_check(1)")
+            return answer == "ok" ? nil : answer ?? "quick_check said nothing"
+        }
+    }
+
+    /// Runs a check for as long as it may take.
+    ///
+    /// - Returns: nil if the time was over before it ended.
+    borrowing func bounded<Result>(
+        by deadline: CheckDeadline, _ body: () throws(JournalError) -> Result?
+    ) throws(JournalError) -> Result? {
         let context = Unmanaged.passUnretained(deadline).toOpaque()
         // Asked every 1000 virtual machine steps: about 10 us apart, chosen.
         sqlite3_progress_handler(
             handle, 1_000,
             { context in
-                Unmanaged<Deadline>.fromOpaque(context!).takeUnretainedValue().isOver ? 1 : 0
+                Unmanaged<CheckDeadline>.fromOpaque(context!).takeUnretainedValue().isOver ? 1 : 0
             }, context)
         defer {
             sqlite3_progress_handler(handle, 0, nil, nil)
             withExtendedLifetime(deadline) {}
         }
         do {
-            let answer = try text("PRAGMA quick_check(1)")
-            return answer == "ok" ? nil : answer ?? "quick_check said nothing"
+            return try body()
         } catch {
             guard error.code == SQLITE_INTERRUPT else { throw error }
             return nil
         }
     }
+}
 
-    private final class Deadline {
-        private let end: Int64
+/// When the checks of a start must have ended.
+final class CheckDeadline {
+    private let end: Int64
 
-        init(milliseconds: Int64) { end = Self.now() + milliseconds }
+    init(milliseconds: Int64) { end = Self.now() + milliseconds }
 
-        var isOver: Bool { Self.now() >= end }
+    var isOver: Bool { Self.now() >= end }
 
-        private static func now() -> Int64 {
-            var time = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-        }
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 }
 

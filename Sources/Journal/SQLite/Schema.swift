@@ -7,7 +7,7 @@ enum Schema {
     /// What `PRAGMA user_version` says after all of them.
     static var version: Int64 { Int64(migrations.count) }
 
-    static let migrations = [migration1, migration2]
+    static let migrations = [migration1, migration2, migration3]
 
     /// Columns of a lane: `seq` is ours, never SQLite's, and there is no second index, because each
     /// would be written with every event. Times end in their unit; `mono_ms` is of `run`.
@@ -71,6 +71,12 @@ enum Schema {
         ALTER TABLE alarm_history ADD COLUMN name TEXT;
         ALTER TABLE alarm_history ADD COLUMN reason TEXT;
         """
+
+    /// What tells that a row is as it was written; see `RowChecksum`. Null in rows of before.
+    private static let migration3 =
+        (Lane.allCases.map { $0.name + "_lane" } + ["epochs", "runs"]).map {
+            "ALTER TABLE \($0) ADD COLUMN checksum INTEGER;"
+        }.joined(separator: "\n")
 
     /// Brings the file to this version, one transaction a migration.
     ///
