@@ -83,6 +83,7 @@ struct CommandRecordTests {
             for column in ["uid", "user", "name", "reason"] {
                 try connection.execute("ALTER TABLE alarm_history DROP COLUMN \(column)")
             }
+            try connection.execute("DROP TABLE inbox; DROP TABLE inbox_bounds")
             try connection.execute("PRAGMA user_version = 1")
         }
         let second = device.open()
@@ -92,6 +93,7 @@ struct CommandRecordTests {
         try second.append(Self.answer(1), stamp: Self.place(Self.answer(1)), now: Instant(0))
         let rows = try device.reader.alarmHistory(limit: 10)
         #expect(rows.map { $0.person?.user } == ["anna", nil])
+        #expect(second.inboxSince == nil, "what was carried out before stands in no inbox")
     }
 
     @Test("when an alarm was raised is found by its tick and instant, with the clock's quality")

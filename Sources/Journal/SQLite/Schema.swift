@@ -7,7 +7,7 @@ enum Schema {
     /// What `PRAGMA user_version` says after all of them.
     static var version: Int64 { Int64(migrations.count) }
 
-    static let migrations = [migration1, migration2]
+    static let migrations = [migration1, migration2, migration3]
 
     /// Columns of a lane: `seq` is ours, never SQLite's, and there is no second index, because each
     /// would be written with every event. Times end in their unit; `mono_ms` is of `run`.
@@ -70,6 +70,21 @@ enum Schema {
         ALTER TABLE alarm_history ADD COLUMN user TEXT;
         ALTER TABLE alarm_history ADD COLUMN name TEXT;
         ALTER TABLE alarm_history ADD COLUMN reason TEXT;
+        """
+
+    /// Commands of the cluster by their id, so that none is carried out twice. `state`, `result`
+    /// and `refusal` are what came of it. The bounds speak for what the table no longer holds, or
+    /// never held: see `Inbox.swift`.
+    private static let migration3 = """
+        CREATE TABLE inbox(
+            id BLOB PRIMARY KEY, run INTEGER NOT NULL, ticket INTEGER NOT NULL,
+            method TEXT NOT NULL, parameters BLOB NOT NULL, by_name TEXT NOT NULL,
+            uid INTEGER NOT NULL, user TEXT NOT NULL, issued_ms INTEGER NOT NULL,
+            expires_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, state INTEGER NOT NULL,
+            result INTEGER, refusal TEXT) WITHOUT ROWID;
+        CREATE TABLE inbox_bounds(
+            n INTEGER PRIMARY KEY CHECK(n = 1), since_ms INTEGER, forgotten_ms INTEGER NOT NULL);
+        INSERT INTO inbox_bounds VALUES(1, NULL, 0);
         """
 
     /// Brings the file to this version, one transaction a migration.
