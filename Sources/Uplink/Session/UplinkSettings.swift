@@ -101,11 +101,12 @@ public struct UplinkLimits: Hashable, Sendable {
     public var cursorInterval = Milliseconds.seconds(1)
     /// Between two reports of one kind of finding.
     public var findingInterval = Milliseconds.seconds(60)
+    /// A lasting one is told again after this; busbard holds it for three times as long.
+    public var findingRepeat = Milliseconds.seconds(300)
     /// How long busbard has to declare numbers that are missing before the uplink goes across them.
     public var missingWait = Milliseconds.seconds(60)
 
     public var commandBytesMax = 16 << 10
-    public var commandDepthMax = 8
     /// Commands whose identity is remembered until they expire.
     public var commandsRememberedMax = 256
 
