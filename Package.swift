@@ -207,7 +207,9 @@ let package = Package(
         .testTarget(
             name: "LocalAPITests",
             dependencies: ["LocalAPI", "Control", "Events", "Wire", "JSON", "Units"]),
-        .testTarget(name: "SystemTests", dependencies: ["JSON"], exclude: ["Golden", "chain.py", "check_chain.py"]),
+        .testTarget(
+            name: "SystemTests", dependencies: ["JSON"],
+            exclude: ["Golden", "chain.py", "check_chain.py"]),
         .testTarget(name: "TidyTests"),
     ]
 )

@@ -57,7 +57,7 @@ class Story:
 
     def tell(self):
         chain = self.chain
-        say("A water heater on a simulated board, a broker with TLS, a bridge, three Kafka brokers.")
+        say("A heater on a simulated board, a broker with TLS, a bridge, three Kafka brokers.")
         chain.start()
         self.until(15, ".", "status")
         self.until(15, "kafka", "uplink")
@@ -93,7 +93,8 @@ class Story:
         chain.wait("Kafka has all of it", 60, lambda: not chain.compare()[1])
         for number, record in enumerate(chain.received()[known : known + 6], 1):
             headers = record["headers"]
-            print(f"  {number}. {record['topic']:<20} {headers['ce_type']:<36} {headers['ce_subject']}")
+            kind, subject = headers["ce_type"], headers["ce_subject"]
+            print(f"  {number}. {record['topic']:<20} {kind:<36} {subject}")
         print(f"  ... and {max(0, len(chain.received()) - known - 6)} more")
         self.compare()
 

@@ -82,8 +82,8 @@ final class KafkaHandle {
             KafkaEvents.from(opaque).report(message.pointee)
         }
         rd_kafka_conf_set_error_cb(conf) { _, code, reason, opaque in
-            // One broker that cannot be reached is no trouble while others can; when none can, there
-            // is an error that says so.
+            // One broker that cannot be reached is no trouble while others can; when none can,
+            // there is an error that says so.
             let isOfOneBroker =
                 code == RD_KAFKA_RESP_ERR__TRANSPORT.rawValue
                 || code == RD_KAFKA_RESP_ERR__RESOLVE.rawValue

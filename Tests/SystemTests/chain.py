@@ -52,7 +52,8 @@ class Certificates:
         return str(self.directory / name)
 
     def key(self, name):
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.path(f"{name}.key"))
+        key = self.path(f"{name}.key")
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
         os.chmod(self.path(f"{name}.key"), 0o600)
 
     def sign(self, name, common_name, names="", start=None, end=None):
@@ -222,7 +223,7 @@ class Chain:
         self.records_file = self.directory / "records.jsonl"
         with open(self.records_file, "ab") as records:
             self.parts["consumer"].start(
-                [self.programs / "mock-kafka", "dump", "--brokers", self.bootstraps, "--follow"],
+                [self.programs / "mock-kafka", "dump", self.bootstraps, "--follow"],
                 stdout=records,
             )
 

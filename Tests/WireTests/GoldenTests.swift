@@ -65,7 +65,22 @@ struct GoldenTests {
         .configuration(.confirmed, version: 4, digest: "ab12"),
         .configuration(.reverted, version: 4, digest: "ab12"),
         .configuration(.refused, version: 4, digest: "ab12"),
+        .reserveReleased(bytes: 4_194_304), .reserveRestored(bytes: 4_194_304),
+        .commandAnswered(answer), .sampleTaken(Array(sample.utf8)),
     ]
+
+    static let answer = CommandAnswer(
+        ticket: 9, method: "alarms.shelve", userID: 1_001, user: "ines", role: "technician",
+        parameters: Array(#"{"code":"E401","minutes":30,"reason":"sensor ordered"}"#.utf8),
+        reason: "sensor ordered", result: .refused, refusal: "not_shelvable")
+
+    /// As busbard makes it of a snapshot: one signal that is read, and one that never was.
+    static let sample = """
+        {"tick":5012,"heating":"STANDBY","interlock":"OPEN","heat_on":false,\
+        "target_millicelsius":60000,"temperature_millicelsius":41250,"commanded":0,"actual":null,\
+        "signals":{"temperature1":{"value":41250,"quality":"ok"},\
+        "gas":{"value":null,"quality":"absent"}}}
+        """
 
     static let lost: LostCounts = {
         var counts = LostCounts()
@@ -181,6 +196,8 @@ struct GoldenTests {
         ("queue.opened", "reason", words(EpochReason.self, \.name)),
         ("queue.dropped", "lane", words(Lane.self, \.name)),
         ("queue.skipped", "lane", words(Lane.self, \.name)),
+        ("command.answered", "result", words(CommandAnswer.Result.self, \.name)),
+        ("sample.taken", "interlock", words(InterlockState.self, \.name)),
     ]
 
     @Test("a schema lists exactly the words that the code has", arguments: vocabularies)
