@@ -187,6 +187,33 @@ struct ClusterCommandTests {
         #expect(device.pulses == (row.isForgery ? [.clusterForgery] : []))
     }
 
+    @Test("sent again by an uplink that had no answer: no alarm, no second record, also when late")
+    func resent() throws {
+        let device = FakeDevice()
+        let outcome = Admission.Outcome(result: .done, refusal: nil)
+        device.admissionsToCome = [.repeated(outcome), .repeated(outcome)]
+        let served = try ServedDevice(device)
+        defer { served.stop() }
+        let client = try RawClient(served.path)
+        for left in [Int64(59_000), -5_000] {
+            let command = try Self.command(left: left).dropLast() + ",\"resent\":true}"
+            let reply = try client.call("uplink.command", String(command))
+            #expect(Self.reason(reply) == "repeated", "\(reply.serialized())")
+            #expect(Self.error(reply)?.hasSuffix("it was answered: done") == true)
+        }
+        #expect(device.audits.isEmpty && device.pulses.isEmpty && device.commands.isEmpty)
+        // One that never arrived is new, and too late if its time is over.
+        let late = try Self.command(left: 0).dropLast() + ",\"resent\":true}"
+        #expect(
+            Self.reason(try client.call("uplink.command", String(late))) == "expired")
+        let answer = try Self.records(1, of: device)[0]
+        #expect(answer.result == .expired && answer.origin?.isAdmitted == true)
+        let fresh = try Self.command(2).dropLast() + ",\"resent\":true}"
+        device.snapshot.heating.hasDemand = true
+        #expect(try client.call("uplink.command", String(fresh))["result"] != nil)
+        #expect(device.commands.count == 1)
+    }
+
     @Test("a reset gets what every remote reset gets, from the controller")
     func reset() throws {
         let device = FakeDevice()

@@ -16,11 +16,16 @@ extension LocalServer {
         var call = Call(request: request, method: .uplinkCommand, deadline: .never)
         call.ticket = takeTicket()
         do throws(RPCError) {
-            let command = try Self.read(request)
+            var members = request.parameters
+            if let resent = members["resent"] {
+                call.isResent = resent.bool == true
+                members["resent"] = nil
+            }
+            let command = try Self.read(members)
             call.origin = CommandOrigin(id: command.id, by: command.by)
             call.request = RPCRequest(
                 id: request.id, method: command.method, parameters: command.parameters)
-            call.expiry = try expiry(of: command, now: now)
+            call.expiry = try expiry(of: command, isResent: call.isResent, now: now)
             call.method = try Self.method(of: command)
             call.command = try CommandMethods.command(call.method, call.request, now: now)
             guard backend.receive(received(command, call, connection)) else {
@@ -29,7 +34,9 @@ extension LocalServer {
                     reason: "busy")
             }
             call.waitsForInbox = true
-            call.deadline = min(now + Limits.inboxTime, call.expiry)
+            // What the inbox knows of one that came before has no expiry.
+            call.deadline = now + Limits.inboxTime
+            if !call.isResent { call.deadline = min(call.deadline, call.expiry) }
             connection.call = call
         } catch {
             audit(call, connection, refusal: error)
@@ -37,10 +44,10 @@ extension LocalServer {
         }
     }
 
-    private static func read(_ request: RPCRequest) throws(RPCError) -> ClusterCommand {
+    private static func read(_ members: JSONObject) throws(RPCError) -> ClusterCommand {
         do throws(MessageError) {
             // The uplink has verified the signature, with a key that this process does not have.
-            return try SignedCommand(members: request.parameters).command
+            return try SignedCommand(members: members).command
         } catch {
             throw RPCError(.invalidParameters, "\(Method.uplinkCommand.rawValue): \(error)")
         }
@@ -58,7 +65,7 @@ extension LocalServer {
     /// - Returns: when it expires, by the loop's clock: a step of the wall clock changes nothing
     ///   for a command that is here.
     private func expiry(
-        of command: ClusterCommand, now: Instant
+        of command: ClusterCommand, isResent: Bool, now: Instant
     ) throws(RPCError) -> Instant {
         guard command.device == backend.description.device else {
             let text =
@@ -76,7 +83,7 @@ extension LocalServer {
                 reason: "clock_not_set")
         }
         let left = command.expiresUnixMilliseconds - wall.unixMilliseconds
-        guard left > 0 else {
+        guard left > 0 || isResent else {
             throw RPCError(
                 .refused, "the command expired \(-left) ms ago: send it again with a new id",
                 reason: "expired")
@@ -106,14 +113,15 @@ extension LocalServer {
                 let refusal = proceed(&call, admission, now: now)
                 connection.call = refusal == nil ? call : nil
                 guard let refusal else { continue }
-                audit(call, connection, refusal: refusal)
+                if !call.isKnownBy(admission) { audit(call, connection, refusal: refusal) }
                 connection.send(RPCReply.error(refusal, id: call.request.id), now: now)
             } else if let index = orphans.firstIndex(where: { $0.call.ticket == ticket }) {
                 // Whoever brought it has hung up. It is the cluster's command all the same, and its
                 // answer goes to the cluster by way of the journal.
                 let refusal = proceed(&orphans[index].call, admission, now: now)
                 guard let refusal else { continue }
-                record(orphans.remove(at: index), refusal)
+                let orphan = orphans.remove(at: index)
+                if !orphan.call.isKnownBy(admission) { record(orphan, refusal) }
             }
         }
     }
@@ -126,7 +134,7 @@ extension LocalServer {
             preconditionFailure("only commands go to the inbox")
         }
         call.waitsForInbox = false
-        guard admission == .admitted else { return refusal(admission, origin, now: now) }
+        guard admission == .admitted else { return refusal(admission, of: call, origin, now) }
         call.origin?.isAdmitted = true
         guard now < call.expiry else {
             return RPCError(
@@ -147,7 +155,7 @@ extension LocalServer {
     }
 
     private func refusal(
-        _ admission: Admission, _ origin: CommandOrigin, now: Instant
+        _ admission: Admission, of call: Call, _ origin: CommandOrigin, _ now: Instant
     ) -> RPCError {
         let id = origin.id.text
         switch admission {
@@ -157,7 +165,7 @@ extension LocalServer {
             let text =
                 "the command \(id) was taken before and is not carried out again; "
                 + (before ?? "it is being carried out")
-            noteForgery(text, now: now)
+            if !call.isResent { noteForgery(text, now: now) }
             return RPCError(.refused, text, reason: "repeated")
         case .forgotten:
             let text =
@@ -196,5 +204,13 @@ extension LocalServer {
             "the inbox did not take the command in time; it will not be carried out: see busbar "
                 + "why E603, and send it again with a new id", reason: "expired")
         connection.send(RPCReply.error(error, id: call.request.id), now: now)
+    }
+}
+
+extension Call {
+    /// Whether the inbox has, or will have, an answer to it, and the uplink only asks again.
+    fileprivate func isKnownBy(_ admission: Admission) -> Bool {
+        guard isResent, case .repeated = admission else { return false }
+        return true
     }
 }

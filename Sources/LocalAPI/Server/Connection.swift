@@ -115,6 +115,9 @@ struct Call {
     var origin: CommandOrigin?
     /// After this it is not carried out any more.
     var expiry = Instant.never
+    /// The uplink had no answer the last time, because one of the two was stopped: that it comes
+    /// again is then no wonder.
+    var isResent = false
     /// Whether the inbox has not yet said whether it takes the command.
     var waitsForInbox = false
 }

@@ -70,6 +70,8 @@ public struct UplinkSession: Sendable {
     var pageAskedOf: Lane?
     var readAt = Instant.never
     var queueError: QueueError?
+    /// Since when it cannot be read.
+    var unreadableSince: Instant?
 
     // What the cluster says.
     var isStalled = false

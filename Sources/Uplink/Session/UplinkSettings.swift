@@ -95,6 +95,8 @@ public struct UplinkLimits: Hashable, Sendable {
     public var stateIntervalOffline = Milliseconds.seconds(1)
     /// After a failure of the journal.
     public var readRetry = Milliseconds.seconds(2)
+    /// Before a journal that cannot be read is a finding: busbard may be starting.
+    public var journalPatience = Milliseconds.seconds(10)
     public var statusInterval = Milliseconds.seconds(60)
     /// Between two status messages, however much changes.
     public var statusIntervalMin = Milliseconds.seconds(5)
