@@ -20,7 +20,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from chain import DEVICE, ROOT, Chain, openssl  # noqa: E402
+from chain import DEVICE, Chain, built_programs, openssl  # noqa: E402
 
 TOPIC = f"busbar/v1/down/{DEVICE}/command"
 # What busbard waits for after its inbox began: clocks of the cluster may be ahead by so much.
@@ -258,8 +258,8 @@ class Commander:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--programs", default=ROOT / ".build/release", type=pathlib.Path)
-    programs = parser.parse_args().programs.resolve()
+    parser.add_argument("--programs", help="where the built programs are")
+    programs = parser.parse_args().programs or built_programs()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="busbar-commands-"))
     chain = ClockedChain(directory, programs)
     try:
