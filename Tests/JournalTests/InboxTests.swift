@@ -203,9 +203,26 @@ struct InboxTests {
         journal = nil
         try old.write(to: device.file("journal.sqlite3"))
 
+        // Also at the start after the one that found out, if its clock was never set.
         let restored = device.open()
         #expect(restored.epoch != epoch)
-        #expect(Self.receive(Self.command(1), restored) == .beforeInbox)
+        try restored.farewell(now: Instant(1))
+        let next = device.open()
+        #expect(next.epoch == restored.epoch && next.inboxSince == nil)
+        #expect(Self.receive(Self.command(1), next) == .beforeInbox)
+    }
+
+    @Test("the same when it is the cluster that finds the copy to be old")
+    func rollbackFoundByCluster() throws {
+        let queue = try ReclaimTests.Queue(1)
+        try queue.journal.openInbox(wall: Device.wall, now: Instant(0))
+        #expect(Self.receive(Self.command(1), queue.journal) == .admitted)
+        try queue.acknowledge(upTo: 0, rolledBack: queue.journal.epoch)
+        #expect(queue.journal.inboxSince == nil)
+        queue.disk.kill()
+        let next = queue.run.open()
+        #expect(next.inboxSince == nil)
+        #expect(Self.receive(Self.command(2), next) == .beforeInbox)
     }
 
     @Test("rows go a day after their expiry, and what expires no later is refused for ever")
