@@ -210,8 +210,8 @@ let package = Package(
         .testTarget(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
-                "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_damage.py",
-                "device.py",
+                "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
+                "check_damage.py", "device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

@@ -96,8 +96,8 @@ public struct InterlockPlan: Hashable, Sendable {
 /// What the site file may change of an alarm, within its row's permitted range.
 public struct AlarmPlan: Sendable {
     /// Off-delay of each alarm, by its row.
-    public var offDelays: InlineArray<49, Milliseconds>
-    public var severities: InlineArray<49, Severity>
+    public var offDelays: InlineArray<52, Milliseconds>
+    public var severities: InlineArray<52, Severity>
 
     /// The table's own values.
     public init() {

@@ -91,7 +91,8 @@ extension Controller {
             .stepAdopted, .tankEmptyIdle, .flameInStandby, .singleGasSample, .ambientLost,
             .busSilent, .tickOverrun, .uncleanStop, .journalUnwritable, .eventsLost,
             .lockoutCopyBad, .lockoutCopiesBad, .notRealTime, .resetRefused, .buttonStuck,
-            .tooManyResets, .peerRefused, .configurationRejected, .requestOutOfRange:
+            .tooManyResets, .peerRefused, .clusterForgery, .uplinkStalled, .clusterDisagrees,
+            .configurationRejected, .requestOutOfRange:
             // Not FATAL unless a site has raised it; then its own presence tells.
             alarms.active.contains(code) && code != .lockoutCopiesBad
         }

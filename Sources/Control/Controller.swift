@@ -242,6 +242,9 @@ public struct Controller: ~Copyable {
         if shell.contains(.eventsLost) { alarms.find(.eventsLost) }
         if shell.contains(.notRealTime) { alarms.find(.notRealTime) }
         if shell.contains(.peerRefused) { alarms.find(.peerRefused) }
+        if shell.contains(.clusterForgery) { alarms.find(.clusterForgery) }
+        if shell.contains(.uplinkStalled) { alarms.find(.uplinkStalled) }
+        if shell.contains(.clusterDisagrees) { alarms.find(.clusterDisagrees) }
         if shell.contains(.configurationRejected) { alarms.find(.configurationRejected) }
     }
 

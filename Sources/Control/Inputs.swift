@@ -88,6 +88,13 @@ public struct ShellConditions: Hashable, Sendable {
     /// A changed site file was refused; the old one goes on whole.
     public static let configurationRejected = ShellConditions(rawValue: 1 << 4)
 
+    /// Somebody on the cluster's side sent what no bridge or tool of ours has made.
+    public static let clusterForgery = ShellConditions(rawValue: 1 << 5)
+    /// Events reach the broker, or not even that, and nothing is acknowledged.
+    public static let uplinkStalled = ShellConditions(rawValue: 1 << 6)
+    /// What the cluster acknowledges or misses is not what the journal holds.
+    public static let clusterDisagrees = ShellConditions(rawValue: 1 << 7)
+
     public func contains(_ other: ShellConditions) -> Bool {
         rawValue & other.rawValue == other.rawValue
     }

@@ -13,7 +13,7 @@ public struct Snapshot: Sendable {
     public var signals: InlineArray<15, SignalView>
     /// What the job steers by: the voted water temperature. nil while no channel is valid.
     public var temperature: MilliCelsius?
-    public var alarms: InlineArray<49, AlarmView>
+    public var alarms: InlineArray<52, AlarmView>
     public var lockout = LockoutRecord()
     /// The lockout is one of an earlier run: its instants are on that run's clock.
     public var isLockoutRecalled = false

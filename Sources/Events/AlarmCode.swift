@@ -15,11 +15,11 @@ public enum AlarmCode: UInt8, Sendable {
     case tickOverrun, uncleanStop, journalUnwritable, eventsLost
     case lockoutCopyBad, lockoutCopiesBad, selfCheckFailed, notRealTime
     case resetRefused, buttonStuck, tooManyResets
-    case peerRefused
+    case peerRefused, clusterForgery, uplinkStalled, clusterDisagrees
     case configurationRejected, requestOutOfRange
 
     /// How many codes there are: the length of the alarm table.
-    public static let count = 49
+    public static let count = 52
 
     /// The number behind the E, as the site specification and the documents have it.
     public var number: UInt16 {
@@ -71,6 +71,9 @@ public enum AlarmCode: UInt8, Sendable {
         case .buttonStuck: 702
         case .tooManyResets: 703
         case .peerRefused: 801
+        case .clusterForgery: 802
+        case .uplinkStalled: 803
+        case .clusterDisagrees: 804
         case .configurationRejected: 901
         case .requestOutOfRange: 902
         }

@@ -129,6 +129,8 @@ extension Journal {
         let reason = try newEpochReason(in: opened, known: known, lanes: places)
         let epoch = reason == nil ? known!.identifier : configuration.identifiers()
         let interrupted = try opened.openTransactions()
+        let since = reason == nil ? try opened.inboxBounds().since : nil
+        let leftOver = try Self.leftOver(interrupted, in: opened)
         var facts: [JournalFact] = []
         if let reason {
             facts.append(.queueOpened(epoch: epoch, reason: reason))
@@ -154,6 +156,8 @@ extension Journal {
                 if let reason {
                     try store.addEpoch(
                         epoch, reason: reason, wall: stamp.wall, first: places.counters.map(\.next))
+                    // Another life of this file may have carried out what stands nowhere here.
+                    try store.beginInbox(at: nil)
                 }
                 if let hardware = configuration.hardware { try store.set(hardware: hardware) }
                 for transaction in interrupted {
@@ -163,15 +167,24 @@ extension Journal {
                 return try store.addRun(run, boot: configuration.boot, wall: stamp.wall)
             }
         } catch { throw error.error }
-        facts += interrupted.map { .transactionInterrupted($0.fact) }
         store = opened
+        inboxSince = since
         self.epoch = epoch
         runNumber = number
         counters = places.counters
         acknowledged = Lane.allCases.map { _ in 0 }
         transactions.removeAll()
-        putFirst(facts, stamp)
+        putFirst(facts + leftOver, stamp)
         isQueueMarkDue = true
+    }
+
+    /// What earlier runs began and did not end: work, and commands of the cluster.
+    private static func leftOver(
+        _ transactions: [Store.OpenTransaction], in opened: Store
+    ) throws(JournalError) -> [JournalFact] {
+        var facts = transactions.map { JournalFact.transactionInterrupted($0.fact) }
+        facts += try opened.interruptedCommands().map { .commandAnswered($0) }
+        return facts
     }
 
     private func putFirst(_ facts: [JournalFact], _ stamp: Stamp) {

@@ -54,9 +54,11 @@ extension Journal {
         try attempt(now: now) { (store, batch) throws(JournalError) in
             try store.addEpoch(
                 added, reason: .rollback, wall: stamp.wall, first: batch.counters.map(\.next))
+            try store.beginInbox(at: nil)
             try batch.add(.queueOpened(epoch: added, reason: .rollback), stamp: stamp)
         }
         epoch = added
+        inboxSince = nil
         // After the commit: a power cut between the two makes the next start begin one more epoch,
         // which costs nothing.
         isQueueMarkDue = true

@@ -146,6 +146,9 @@ public final class Journal {
     var nextReserve = Instant.never
     var isReserveReleased = false
 
+    /// Since when the file's inbox takes commands in, by the wall clock; nil until it was set.
+    var inboxSince: Int64?
+
     var image: [String: StateEntry] = [:]
     var firstImageAt: Instant?
 

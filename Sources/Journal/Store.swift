@@ -154,7 +154,8 @@ final class Store {
         if let transition = row.transition {
             try insert(transition, stamp: row.stamp, run: run)
         }
-        if let command = row.command {
+        // One that an earlier run was asked for has changed nothing in this one.
+        if let command = row.command, row.stamp.correlation == command.correlation {
             attribute.bind(1, Int64(command.userID))
             attribute.bind(2, command.user)
             attribute.bind(3, command.name)
@@ -162,6 +163,9 @@ final class Store {
             attribute.bind(5, run)
             attribute.bind(6, Int64(bitPattern: row.stamp.correlation.rawValue))
             try attribute.run()
+        }
+        if let command = row.command, let origin = command.origin, origin.isAdmitted {
+            try settle(command, origin)
         }
     }
 

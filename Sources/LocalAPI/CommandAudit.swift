@@ -18,6 +18,8 @@ public struct CommandAudit: Hashable, Sendable {
     public var refusal: RPCError?
     /// Refusals of this user before this one that went unrecorded, because there were too many.
     public var unrecorded = 0
+    /// Where it came from the cluster.
+    public var origin: CommandOrigin?
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(method)
@@ -30,9 +32,10 @@ public struct CommandAudit: Hashable, Sendable {
             ticket: ticket, method: method.rawValue, userID: userID,
             user: SystemAccounts.userName(of: userID), role: role.name,
             parameters: JSONValue.object(keptParameters).serializedBytes(),
-            name: keptParameters["name"]?.string, reason: keptParameters["reason"]?.string,
+            name: keptParameters["name"]?.string ?? origin?.by,
+            reason: keptParameters["reason"]?.string,
             result: end, refusal: refusal.map { $0.reason ?? Self.word($0) },
-            unrecorded: unrecorded)
+            unrecorded: unrecorded, origin: origin)
     }
 
     /// For the refusals that give no reason of their own.
@@ -46,22 +49,24 @@ public struct CommandAudit: Hashable, Sendable {
 
     private var end: CommandAnswer.Result {
         guard let refusal else { return result == .unchanged ? .unchanged : .done }
-        if result == .expired { return .expired }
+        if result == .expired || refusal.reason == "expired" { return .expired }
         if refusal.code == RPCError.Code.noAnswer.rawValue { return .noAnswer }
         return refusal.reason == "out_of_range" ? .outOfRange : .refused
     }
 
+    private var keptParameters: JSONObject { Self.kept(parameters) }
+
     /// What commands know, in bounds: a refused one may have brought 64 KiB of anything.
-    private var keptParameters: JSONObject {
+    static func kept(_ parameters: JSONObject) -> JSONObject {
         var kept = JSONObject()
         for key in ["code", "minutes", "name", "reason", "target_millicelsius"] {
             guard let value = parameters[key] else { continue }
             if let text = value.string {
-                kept.append(key, .string(Self.cut(text)))
+                kept.append(key, .string(cut(text)))
             } else if let number = value.int {
                 kept.append(key, JSONValue(number))
             } else {
-                kept.append(key, .string(Self.cut(value.serialized())))
+                kept.append(key, .string(cut(value.serialized())))
             }
         }
         return kept

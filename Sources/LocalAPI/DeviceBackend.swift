@@ -12,6 +12,8 @@ public protocol DeviceBackend: AnyObject {
     var description: DeviceDescription { get }
     /// The monotonic clock of the control loop.
     func now() -> Instant
+    /// The time of day, and what it is worth.
+    func wall() -> WallTime
 
     /// Asks for the state at the end of the tick that runs. `takeSnapshot` has it some time later.
     func requestSnapshot()
@@ -22,6 +24,19 @@ public protocol DeviceBackend: AnyObject {
     /// - Returns: false if too many wait already.
     func submit(_ request: RequestedCommand, ticket: UInt32, expiry: Instant) -> Bool
     func takeResult() -> (ticket: UInt32, result: CommandResult)?
+
+    /// Passes a command of the cluster on to the inbox. What it says comes out of `takeAdmission`
+    /// with the same ticket, as late as the card makes it.
+    /// - Returns: false if too many wait already.
+    func receive(_ command: ReceivedCommand) -> Bool
+    func takeAdmission() -> (ticket: UInt32, admission: Admission)?
+
+    /// Shows the controller something of the shell that lasts, or takes it back.
+    func hold(_ condition: ShellConditions, _ isPresent: Bool)
+    /// Shows it to one tick.
+    func pulse(_ condition: ShellConditions)
+    /// What busbar-uplink has found, in one line for the system's log.
+    func noteFinding(_ line: String)
 
     /// Somebody whom the site file does not list has knocked (E801).
     func noteRefusedPeer(_ peer: Peer)
@@ -57,6 +72,8 @@ public protocol DeviceBackend: AnyObject {
 public struct DeviceDescription: Sendable {
     /// The site's name.
     public var site: String
+    /// The device's, as the cluster calls it.
+    public var device: String
     /// "simulated", or the kind of relay board.
     public var board: String
     public var version: String
@@ -69,10 +86,12 @@ public struct DeviceDescription: Sendable {
     public var alarmTexts: [AlarmCode: String]
 
     public init(
-        site: String, board: String, version: String, processID: Int32, startedAt: Instant,
-        plan: ControlPlan, encoder: EventEncoder, alarmTexts: [AlarmCode: String] = [:]
+        site: String, device: String, board: String, version: String, processID: Int32,
+        startedAt: Instant, plan: ControlPlan, encoder: EventEncoder,
+        alarmTexts: [AlarmCode: String] = [:]
     ) {
         self.site = site
+        self.device = device
         self.board = board
         self.version = version
         self.processID = processID

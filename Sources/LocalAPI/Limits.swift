@@ -23,6 +23,15 @@ public enum Limits {
     /// How long a command may wait for the control loop to take it. It is dropped then, so that
     /// nothing is done that its caller has given up; the rest of `commandTime` is for saying so.
     public static let commandWait = Milliseconds(1_500)
+    /// How long a command of the cluster may wait for the inbox: a card may stand still for
+    /// seconds, and what has waited longer than this is carried out for nobody.
+    public static let inboxTime = Milliseconds(30_000)
+    /// The longest text of a finding: two sentences and a topic.
+    public static let findingBytes = 1_000
+    /// Between two lines in the log for one kind of finding; the rest is counted.
+    public static let findingPeriod = Milliseconds(10_000)
+    /// A lasting finding is told again every five minutes; thrice unheard, it is held no longer.
+    public static let findingLife = Milliseconds(900_000)
     /// Refusals of one user that go to the record one by one in each period; others are counted.
     public static let refusalsTold = 10
     public static let refusalPeriod = Milliseconds(60_000)

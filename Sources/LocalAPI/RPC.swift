@@ -69,6 +69,13 @@ struct RPCRequest: Sendable {
     var method: String
     var parameters: JSONObject
 
+    /// The call within another one.
+    init(id: JSONValue, method: String, parameters: JSONObject) {
+        self.id = id
+        self.method = method
+        self.parameters = parameters
+    }
+
     /// Takes one line, without its line feed.
     /// - Throws: `parse` if it is not JSON, `invalidRequest` if it is not such a call.
     init(line: [UInt8]) throws(RPCError) {

@@ -108,17 +108,20 @@ public final class MQTTConnection {
         return id
     }
 
+    /// - Parameter keepsRetainedFlag: whether a message that is published as a retained one while
+    ///   we are here comes as such. Without it only those do that were there before.
     /// - Returns: the number that `.subscribed` will carry.
     public func subscribe(
-        _ topics: [String], qualityOfService: UInt8 = 1
+        _ topics: [String], qualityOfService: UInt8 = 1, keepsRetainedFlag: Bool = false
     ) throws(MQTTError) -> Int32 {
+        let options = keepsRetainedFlag ? Int32(MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue) : 0
         var id: Int32 = 0
         var names: [UnsafeMutablePointer<CChar>?] = topics.map { strdup($0) }
         defer { for name in names { free(name) } }
         let result = names.withUnsafeMutableBufferPointer { names in
             mosquitto_subscribe_multiple(
-                handle, &id, Int32(names.count), names.baseAddress!, Int32(qualityOfService), 0, nil
-            )
+                handle, &id, Int32(names.count), names.baseAddress!, Int32(qualityOfService),
+                options, nil)
         }
         try demand(result, "subscribe to \(topics.joined(separator: ", "))")
         return id

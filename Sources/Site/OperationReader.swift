@@ -22,8 +22,8 @@ struct OperationReader {
         guard root.value("roles") != nil else { return Roles() }
         let reader = root.object("roles")
         let roles = Roles(
-            viewers: members("viewer", of: reader), technicians: members("technician", of: reader),
-            admins: members("admin", of: reader))
+            viewers: members("viewer", of: reader), cluster: members("cluster", of: reader),
+            technicians: members("technician", of: reader), admins: members("admin", of: reader))
         reader.refuseUnknownKeys()
         return roles
     }

@@ -19,15 +19,19 @@ public struct Roles: Hashable, Sendable {
     }
 
     public var viewers: Members
+    /// busbar-uplink's own user, who brings the cluster's commands.
+    public var cluster: Members
     public var technicians: Members
     public var admins: Members
 
     /// A file without `roles` leaves the device to root, who can read the file and more anyway.
     public init(
-        viewers: Members = Members(), technicians: Members = Members(),
+        viewers: Members = Members(), cluster: Members = Members(),
+        technicians: Members = Members(),
         admins: Members = Members(users: [.id(0)])
     ) {
         self.viewers = viewers
+        self.cluster = cluster
         self.technicians = technicians
         self.admins = admins
     }

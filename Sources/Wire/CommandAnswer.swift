@@ -11,7 +11,7 @@ public struct CommandAnswer: Hashable, Sendable {
     public var userID: UInt32
     /// The system's name for that user.
     public var user: String
-    /// "viewer", "technician", "admin".
+    /// "viewer", "cluster", "technician", "admin".
     public var role: String
     /// What was asked with it, as a JSON object.
     public var parameters: [UInt8]
@@ -23,6 +23,8 @@ public struct CommandAnswer: Hashable, Sendable {
     public var refusal: String?
     /// Refusals of this user before this one that have no event, because there were too many.
     public var unrecorded: Int
+    /// Where it came from the cluster; nil for what was asked at the device.
+    public var origin: CommandOrigin?
 
     public enum Result: UInt8, Sendable, CaseIterable {
         case done
@@ -50,7 +52,7 @@ public struct CommandAnswer: Hashable, Sendable {
     public init(
         ticket: UInt32, method: String, userID: UInt32, user: String, role: String,
         parameters: [UInt8], name: String? = nil, reason: String? = nil, result: Result,
-        refusal: String? = nil, unrecorded: Int = 0
+        refusal: String? = nil, unrecorded: Int = 0, origin: CommandOrigin? = nil
     ) {
         self.ticket = ticket
         self.method = method
@@ -63,6 +65,7 @@ public struct CommandAnswer: Hashable, Sendable {
         self.result = result
         self.refusal = refusal
         self.unrecorded = unrecorded
+        self.origin = origin
     }
 
     /// What the command's consequences carry too.
@@ -84,5 +87,7 @@ public struct CommandAnswer: Hashable, Sendable {
         members.add("role", role)
         members.add("parameters", json: parameters)
         members.add("unrecorded", unrecorded)
+        members.addOptional("command", origin?.id.text)
+        members.addOptional("by", origin?.by)
     }
 }

@@ -8,10 +8,38 @@ struct LocalPost: ~Copyable {
     private static let replyBytesMax = 64 << 10
     /// In ms: between two attempts to connect.
     private static let retry: Int64 = 2_000
+    /// How often a command is sent again that busbard did not answer: for a minute, in which a
+    /// daemon that was killed is long back.
+    private static let resendsMax = 30
+
+    private struct Call {
+        var id: Int64
+        var method: String
+        var parameters: JSONValue
+        /// A command is sent again when the connection ends before its answer: busbard's inbox
+        /// knows it by its id. A finding comes again by itself.
+        var isCommand: Bool
+        var resends = 0
+
+        var line: [UInt8] {
+            var parameters = parameters
+            if resends > 0, var members = parameters.object {
+                members["resent"] = .bool(true)
+                parameters = .object(members)
+            }
+            let call: JSONValue = [
+                "jsonrpc": "2.0", "id": JSONValue(id), "method": .string(method),
+                "params": parameters,
+            ]
+            return call.serializedBytes() + [UInt8(ascii: "\n")]
+        }
+    }
 
     private let path: String
     private(set) var descriptor: Int32 = -1
-    private var queue: [[UInt8]] = []
+    private var queue: [Call] = []
+    /// Commands that wait for their answer.
+    private var unanswered: [Call] = []
     private var output: [UInt8] = []
     private var input: [UInt8] = []
     private var nextID: Int64 = 1
@@ -23,17 +51,16 @@ struct LocalPost: ~Copyable {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Puts a call into the queue; the oldest goes when it is full.
-    mutating func call(_ method: String, _ parameters: JSONValue) {
-        if queue.count == Self.queueMax {
-            queue.removeFirst()
+    ///
+    /// - Parameter isCommand: whether it is sent again until there is an answer.
+    mutating func call(_ method: String, _ parameters: JSONValue, isCommand: Bool = false) {
+        if queue.count + unanswered.count >= Self.queueMax {
+            if queue.isEmpty { unanswered.removeFirst() } else { queue.removeFirst() }
             dropped += 1
         }
-        let call: JSONValue = [
-            "jsonrpc": "2.0", "id": JSONValue(nextID), "method": .string(method),
-            "params": parameters,
-        ]
+        queue.append(
+            Call(id: nextID, method: method, parameters: parameters, isCommand: isCommand))
         nextID += 1
-        queue.append(call.serializedBytes() + [UInt8(ascii: "\n")])
     }
 
     /// Sends what can be sent and reads what came.
@@ -48,7 +75,11 @@ struct LocalPost: ~Copyable {
             connectNow()
             guard descriptor >= 0 else { return [] }
         }
-        while write(), !queue.isEmpty { output = queue.removeFirst() }
+        while write(), !queue.isEmpty {
+            let call = queue.removeFirst()
+            output = call.line
+            if call.isCommand { unanswered.append(call) }
+        }
         return read()
     }
 
@@ -109,14 +140,19 @@ struct LocalPost: ~Copyable {
         while let end = input.firstIndex(of: UInt8(ascii: "\n")) {
             let reply = try? JSONValue.parse(Array(input[..<end]))
             input.removeFirst(end + 1)
+            if let id = reply?["id"]?.int { unanswered.removeAll { $0.id == id } }
             if let message = reply?["error"]?["message"]?.string { errors.append(message) }
         }
         return errors
     }
 
-    /// What was half sent is lost; a finding comes again with its next count, a command's sender
-    /// hears no result and sends it again.
+    /// A finding that was half sent is lost, and comes again with its next count.
     private mutating func hangUp() {
+        for index in unanswered.indices { unanswered[index].resends += 1 }
+        let kept = unanswered.filter { $0.resends <= Self.resendsMax }
+        dropped += unanswered.count - kept.count
+        queue.insert(contentsOf: kept, at: 0)
+        unanswered = []
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
         output = []

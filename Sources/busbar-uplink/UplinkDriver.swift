@@ -30,6 +30,8 @@ struct UplinkDriver: ~Copyable {
     private var session: UplinkSession
     private var connection: MQTTConnection?
     private var tokens: [Int32: UInt64] = [:]
+    /// What was subscribed, in the session's order, and the broker's answers so far.
+    private var subscriptions: [(id: Int32, code: UInt8?)] = []
     private var post: LocalPost?
     private var clock = MonotonicClock()
     private var fingerprint: CredentialsFingerprint
@@ -167,7 +169,8 @@ struct UplinkDriver: ~Copyable {
                     session.note(.queueFailed(error), now: now)
                 }
             case .saveCursor(let cursor): keep(cursor)
-            case .submit(let command): post?.call("uplink.command", command.json)
+            case .submit(let command):
+                post?.call("uplink.command", command.json, isCommand: true)
             case .report(let finding):
                 Log.line(
                     "busbar-uplink: \(finding.isActive ? "" : "over: ")\(finding.text)")
@@ -210,11 +213,30 @@ struct UplinkDriver: ~Copyable {
         }
     }
 
+    /// Each topic by itself, because their options differ. A command that is published as retained
+    /// must look so to those who are there already, or they would take what all others refuse. A
+    /// hello must not: that it comes fresh is what tells of a bridge that has just begun.
     private mutating func subscribe(_ topics: [String], now: Instant) {
-        do throws(MQTTError) { _ = try connection?.subscribe(topics) } catch {
+        guard let connection else { return }
+        let command = Topics.command(device: device)
+        subscriptions = []
+        do throws(MQTTError) {
+            for topic in topics {
+                let id = try connection.subscribe([topic], keepsRetainedFlag: topic == command)
+                subscriptions.append((id, nil))
+            }
+        } catch {
             Log.line("busbar-uplink: \(error)")
             session.note(.subscribed(reasonCodes: topics.map { _ in 0x80 }), now: now)
         }
+    }
+
+    private mutating func noteSubscribed(_ id: Int32, _ codes: [UInt8], now: Instant) {
+        guard let index = subscriptions.firstIndex(where: { $0.id == id }) else { return }
+        subscriptions[index].code = codes.first ?? 0x80
+        let answers = subscriptions.compactMap(\.code)
+        guard answers.count == subscriptions.count else { return }
+        session.note(.subscribed(reasonCodes: answers), now: now)
     }
 
     private mutating func publish(_ publication: Publication, now: Instant) {
@@ -264,8 +286,8 @@ struct UplinkDriver: ~Copyable {
         case .published(let id, let code):
             guard let token = tokens.removeValue(forKey: id) else { return }
             session.note(.published(token: token, reasonCode: code), now: now)
-        case .subscribed(_, let codes):
-            session.note(.subscribed(reasonCodes: codes), now: now)
+        case .subscribed(let id, let codes):
+            noteSubscribed(id, codes, now: now)
         case .message(let message):
             session.note(
                 .message(

@@ -32,8 +32,8 @@ final class Device {
         uplinkDirectory = arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
-            site: site.name, board: "simulated", version: Busbard.version, processID: getpid(),
-            startedAt: clock.now(), plan: site.plan,
+            site: site.name, device: site.device, board: "simulated", version: Busbard.version,
+            processID: getpid(), startedAt: clock.now(), plan: site.plan,
             encoder: EventEncoder(
                 stepNames: site.stepNames, sqliteVersion: Journal.sqliteVersion),
             alarmTexts: site.alarmTexts)
@@ -169,7 +169,8 @@ extension AccessPolicy {
     init(_ roles: Roles) {
         self.init()
         for (members, role) in [
-            (roles.viewers, Role.viewer), (roles.technicians, .technician), (roles.admins, .admin),
+            (roles.viewers, Role.viewer), (roles.cluster, .cluster),
+            (roles.technicians, .technician), (roles.admins, .admin),
         ] {
             for account in members.users {
                 if let id = account.number(SystemAccounts.userID) { allow(user: id, role) }

@@ -96,6 +96,7 @@ final class JournalWorker {
                 try journal.mark(isHeating ? .heating : .running)
             }
         }
+        takeCommands(now, wall)
         while let samples = links.post.preTrips.pop() {
             journal.setState(
                 "pretrip", json: preTripDocument(samples, description.encoder).serializedBytes(),
@@ -133,6 +134,17 @@ final class JournalWorker {
         }
         imageDueAt = min(imageDueAt, now)
         links.recordVersion.wrappingAdd(1, ordering: .releasing)
+    }
+
+    /// Each command of the cluster costs a commit of its own before anything is done for it.
+    private func takeCommands(_ now: Instant, _ wall: Wire.WallTime) {
+        note { () throws(JournalError) in try journal.openInbox(wall: wall, now: now) }
+        while let command = links.received.pop() {
+            let admission = journal.receive(command, wall: wall, now: now)
+            // One that finds no room is carried out by nobody; the next start answers it.
+            _ = links.admissions.push(
+                AdmittedCommand(ticket: command.ticket, admission: admission))
+        }
     }
 
     private func takeAnswers() -> [AnsweredCommand] {

@@ -13,6 +13,11 @@ final class Links: Sendable {
     /// Commands and what came of them: API → journal. Ten a second at most are carried out, and of
     /// refusals ten a minute are told, so 256 cover a card that stands still for half a minute.
     let answers = CountedRing<AnsweredCommand>(capacity: 256)
+    /// Commands of the cluster on their way to the inbox: API → journal, and what it says to them:
+    /// journal → API. A connection has one call at a time, so no more than `Limits.connections`
+    /// can come before the API thread looks for admissions; the way back holds those of both.
+    let received = SPSCRing<ReceivedCommand>(capacity: 64)
+    let admissions = SPSCRing<AdmittedCommand>(capacity: 256)
     /// What the journal knows of the time before this start; nil until it is open.
     let recollection = Mutex<Recollection?>(nil)
     /// What the journal calls this run; nil until it is open.
@@ -32,4 +37,10 @@ final class Links: Sendable {
 struct AnsweredCommand: Sendable {
     let answer: CommandAnswer
     let at: Instant
+}
+
+/// What the inbox said to a command.
+struct AdmittedCommand: Sendable {
+    let ticket: UInt32
+    let admission: Admission
 }

@@ -39,6 +39,12 @@ final class LocalDevice: DeviceBackend {
     }
 
     func now() -> Instant { clock.now() }
+
+    func wall() -> Wire.WallTime {
+        var clock = clock
+        return JournalWorker.wallTime(&clock)
+    }
+
     func requestSnapshot() { links.post.snapshots.request() }
     func takeSnapshot() -> Snapshot? { links.post.snapshots.take() }
 
@@ -61,6 +67,20 @@ final class LocalDevice: DeviceBackend {
         return (outcome.ticket, result)
     }
 
+    func receive(_ command: ReceivedCommand) -> Bool { links.received.push(command) }
+
+    func takeAdmission() -> (ticket: UInt32, admission: Admission)? {
+        links.admissions.pop().map { ($0.ticket, $0.admission) }
+    }
+
+    func hold(_ condition: ShellConditions, _ isPresent: Bool) {
+        links.post.hold(condition, isPresent)
+    }
+
+    func pulse(_ condition: ShellConditions) { links.post.pulse(condition) }
+
+    func noteFinding(_ line: String) { Log.line("busbard: \(line)") }
+
     func noteRefusedPeer(_ peer: Peer) {
         links.post.pulse(.peerRefused)
         Log.line("busbard: refused user \(peer.userID) (process \(peer.processID)): no role (E801)")
@@ -69,13 +89,14 @@ final class LocalDevice: DeviceBackend {
     func noteCommand(_ audit: CommandAudit) {
         let outcome = audit.refusal.map { "refused: \($0.message)" } ?? "done"
         let parameters = JSONValue.object(audit.parameters).serialized()
+        let origin = audit.origin.map { ", \($0.by), command \($0.id.text)" } ?? ""
         if audit.unrecorded > 0 {
             let count = audit.unrecorded
             Log.line("busbard: user \(audit.userID): \(count) more refusals were only counted")
         }
         Log.line(
             "busbard: \(audit.method.rawValue) \(parameters) by user \(audit.userID) "
-                + "(\(audit.role.name)): \(outcome)")
+                + "(\(audit.role.name)\(origin)): \(outcome)")
         // Where there is no room, the ring counts, and the journal thread states how many.
         _ = links.answers.push(AnsweredCommand(answer: audit.answer, at: clock.now()))
     }
@@ -233,8 +254,7 @@ final class LocalDevice: DeviceBackend {
 
     func queues() throws(RPCError) -> JSONValue {
         do throws(JournalError) {
-            var clock = clock
-            return try queueReport.document(now: JournalWorker.wallTime(&clock))
+            return try queueReport.document(now: wall())
         } catch {
             throw RPCError(.journal, "the journal cannot be read: \(error)")
         }

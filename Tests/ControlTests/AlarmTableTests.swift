@@ -41,7 +41,7 @@ struct AlarmTableTests {
     /// burner that does not report an ERROR ("External-burner profile", §7.2).
     static let additions: [Row] = [
         Row(202, .error), Row(603, .warning), Row(604, .warning), Row(608, .warning),
-        Row(801, .warning),
+        Row(801, .warning), Row(802, .warning), Row(803, .warning), Row(804, .warning),
     ]
 
     @Test("severities are those of §7.1", arguments: specification + additions)

@@ -86,6 +86,7 @@ struct CommandRecordTests {
             for table in Lane.allCases.map({ $0.name + "_lane" }) + ["epochs", "runs"] {
                 try connection.execute("ALTER TABLE \(table) DROP COLUMN checksum")
             }
+            try connection.execute("DROP TABLE inbox; DROP TABLE inbox_bounds")
             try connection.execute("PRAGMA user_version = 1")
         }
         let second = device.open()
@@ -95,6 +96,7 @@ struct CommandRecordTests {
         try second.append(Self.answer(1), stamp: Self.place(Self.answer(1)), now: Instant(0))
         let rows = try device.reader.alarmHistory(limit: 10)
         #expect(rows.map { $0.person?.user } == ["anna", nil])
+        #expect(second.inboxSince == nil, "what was carried out before stands in no inbox")
     }
 
     @Test("when an alarm was raised is found by its tick and instant, with the clock's quality")

@@ -9,25 +9,27 @@ import Units
 struct AccessTests {
     /// The whole matrix, written out by hand: a change of the table must be made twice.
     static let matrix: [(method: Method, roles: String)] = [
-        (.version, "viewer technician admin"),
-        (.status, "viewer technician admin"),
-        (.watch, "viewer technician admin"),
-        (.why, "viewer technician admin"),
-        (.alarmsList, "viewer technician admin"),
-        (.alarmsHistory, "viewer technician admin"),
-        (.alarmsPerformance, "viewer technician admin"),
+        (.version, "viewer cluster technician admin"),
+        (.status, "viewer cluster technician admin"),
+        (.watch, "viewer cluster technician admin"),
+        (.why, "viewer cluster technician admin"),
+        (.alarmsList, "viewer cluster technician admin"),
+        (.alarmsHistory, "viewer cluster technician admin"),
+        (.alarmsPerformance, "viewer cluster technician admin"),
         (.alarmsAcknowledge, "technician admin"),
         (.alarmsShelve, "technician admin"),
         (.alarmsUnshelve, "technician admin"),
-        (.heatingStatus, "viewer technician admin"),
+        (.heatingStatus, "viewer cluster technician admin"),
         (.heatingStart, "technician admin"),
         (.heatingStop, "technician admin"),
         (.heatingSetTarget, "technician admin"),
-        (.eventsList, "viewer technician admin"),
-        (.eventsTail, "viewer technician admin"),
-        (.transactionsList, "viewer technician admin"),
-        (.queueStatus, "viewer technician admin"),
-        (.uplinkStatus, "viewer technician admin"),
+        (.eventsList, "viewer cluster technician admin"),
+        (.eventsTail, "viewer cluster technician admin"),
+        (.transactionsList, "viewer cluster technician admin"),
+        (.queueStatus, "viewer cluster technician admin"),
+        (.uplinkStatus, "viewer cluster technician admin"),
+        (.uplinkFinding, "cluster admin"),
+        (.uplinkCommand, "cluster admin"),
         (.reset, "technician admin"),
         (.simulationApply, "technician admin"),
     ]
@@ -130,6 +132,7 @@ struct AccessTests {
         Row(
             testDescription: "the highest of several roles counts", user: 1_001,
             groups: [500, 600], role: .admin),
+        Row(testDescription: "the uplink's own user", user: 1_003, groups: [], role: .cluster),
         Row(testDescription: "nobody else", user: 1_002, groups: [1_002, 1_001], role: nil),
         Row(testDescription: "group 0 alone is not root", user: 1_002, groups: [0], role: nil),
     ]
@@ -141,6 +144,7 @@ struct AccessTests {
         policy.allow(group: 500, .technician)
         policy.allow(group: 600, .admin)
         policy.allow(group: 600, .viewer)
+        policy.allow(user: 1_003, .cluster)
         let peer = Peer(processID: 1, userID: row.user, groupIDs: row.groups)
         #expect(policy.role(of: peer) == row.role)
     }

@@ -40,7 +40,7 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
                 .heat, set: .element, maximum: Milliseconds(7_200_000), until: .targetReached,
                 onTimeout: .fail(.maximumRunTime)))
         description = DeviceDescription(
-            site: "test-site", board: "simulated", version: "0.0", processID: 1,
+            site: "test-site", device: "heater-1", board: "simulated", version: "0.0", processID: 1,
             startedAt: Instant(0), plan: plan, encoder: EventEncoder(stepNames: stepNames))
         snapshot.heating.target = MilliCelsius(38_000)
     }
@@ -60,6 +60,42 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
         snapshot.now = now()
         return snapshot
     }
+
+    /// The inbox: what it says to the next commands, in order; then `admitted`, as long as it is
+    /// not held.
+    var admissionsToCome: [Admission] = []
+    var isInboxHeld = false
+    var isInboxFull = false
+    /// The inbox speaks only when nobody reads from clients any more.
+    var releasesInboxAtTheEnd = false
+    var isServed = true
+    var wallTime = WallTime(unixMilliseconds: 1_700_000_000_000, quality: .synced)
+    private(set) var received: [ReceivedCommand] = []
+    private var isTaken = 0
+    private(set) var held: [ShellConditions: Bool] = [:]
+    private(set) var pulses: [ShellConditions] = []
+    private(set) var findingLines: [String] = []
+
+    func wall() -> WallTime { wallTime }
+
+    func receive(_ command: ReceivedCommand) -> Bool {
+        guard !isInboxFull else { return false }
+        received.append(command)
+        return true
+    }
+
+    func takeAdmission() -> (ticket: UInt32, admission: Admission)? {
+        guard !isInboxHeld || (releasesInboxAtTheEnd && !isServed), isTaken < received.count else {
+            return nil
+        }
+        let ticket = received[isTaken].ticket
+        isTaken += 1
+        return (ticket, admissionsToCome.isEmpty ? .admitted : admissionsToCome.removeFirst())
+    }
+
+    func hold(_ condition: ShellConditions, _ isPresent: Bool) { held[condition] = isPresent }
+    func pulse(_ condition: ShellConditions) { pulses.append(condition) }
+    func noteFinding(_ line: String) { findingLines.append(line) }
 
     func preTrip() throws(RPCError) -> JSONValue { .array([]) }
 
@@ -133,7 +169,10 @@ final class ServedDevice: @unchecked Sendable {
                 let server = try LocalServer(
                     path: path, group: nil, policy: policy, backend: device)
                 isReady.signal()
-                server.serve(patience: 20) { isStopping.load(ordering: .relaxed) }
+                server.serve(patience: 20) {
+                    device.isServed = !isStopping.load(ordering: .relaxed)
+                    return !device.isServed
+                }
             } catch {
                 problem.withLock { $0 = error }
                 isReady.signal()

@@ -23,6 +23,7 @@ import Wire
         #expect(site.plan.interlock.hasPowerSense)
         #expect(site.plan.interlock.lease == Milliseconds(500))
         #expect(site.plan.signals.temperatureChannels == 1)
+        #expect(site.roles.cluster.users == [.name("busbar-uplink")])
         #expect(site.roles.admins.users == [.name("root")])
         #expect(site.queues[.telemetry] == 268_435_456)
         #expect(site.telemetryPeriod == Milliseconds(60_000))

@@ -54,10 +54,14 @@ final class Daemon {
     let socket: String
     private(set) var process: Process
     private let standardError: FileHandle?
+    private let environment: [String: String]
 
-    /// - Parameter standardError: where its log goes; without one, to the file `log`.
-    init(standardError: FileHandle? = nil) throws {
+    /// - Parameters:
+    ///   - standardError: where its log goes; without one, to the file `log`.
+    ///   - environment: in addition to this process's own.
+    init(standardError: FileHandle? = nil, environment: [String: String] = [:]) throws {
         self.standardError = standardError
+        self.environment = environment
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("busbar-system-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
@@ -82,6 +86,7 @@ final class Daemon {
             "--site", Programs.site, "--board", "simulated", "--state-dir", stateDirectory.path,
             "--socket", socket,
         ]
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardError = try standardError ?? log()
         try process.run()
         try waitUntil("the daemon answers", within: 15) { try busbar("status").code == 0 }

@@ -35,8 +35,10 @@ struct CommandTests {
             bench.turn()
         }
         #expect(bench.submitted == [command])
-        #expect(bench.findings.map(\.kind) == [.commandRefused])
+        #expect(bench.findings.map(\.kind) == [.commandForged])
         #expect(bench.findings[0].text.contains("was taken before"))
+        #expect(bench.session.status(now: bench.now).counters.commandsTaken == 1)
+        #expect(bench.session.status(now: bench.now).counters.commandsRefused == 1)
     }
 
     struct Row: CustomTestStringConvertible, Sendable {
@@ -44,8 +46,19 @@ struct CommandTests {
         var isRetained = false
         var wallOffset: Int64 = 1_000
         var quality = ClockQuality.synced
+        var kind = FindingKind.commandForged
         let make: @Sendable () throws -> [UInt8]
         let says: String
+    }
+
+    /// A command whose parameters are `depth` objects within each other.
+    static func nested(_ depth: Int) throws -> [UInt8] {
+        let text = try String(decoding: command().encoded(), as: UTF8.self)
+        let parameters =
+            String(repeating: "{\"a\":", count: depth - 1) + "{}"
+            + String(repeating: "}", count: depth - 1)
+        return Array(
+            text.replacing("\"parameters\":{}", with: "\"parameters\":" + parameters).utf8)
     }
 
     static let rows = [
@@ -56,6 +69,24 @@ struct CommandTests {
             testDescription: "16 KiB and one byte",
             make: { [UInt8](repeating: 0x20, count: 16_385) },
             says: "it has 16385 bytes; at most 16384 are read"),
+        Row(
+            testDescription: "16 KiB of nothing",
+            make: { [UInt8](repeating: 0x20, count: 16_384) },
+            says: "a command was refused: command: not JSON"),
+        Row(
+            testDescription: "parameters of nine levels", make: { try nested(9) },
+            says: "expected is an object with plain names and whole numbers up to 2^53 - 1, not "
+                + "nested deeper than 8"),
+        Row(
+            testDescription: "parameters of eight levels, that nobody signed",
+            make: { try nested(8) }, says: "its signature is not the cluster's"),
+        Row(
+            testDescription: "an empty message", make: { [] },
+            says: "a command was refused: command: not JSON"),
+        Row(
+            testDescription: "a member too many",
+            make: { try command().encoded().dropLast() + Array(",\"x\":1}".utf8) },
+            says: "the member \"x\" is unknown"),
         Row(
             testDescription: "nested deeply",
             make: { Array(String(repeating: "[", count: 500).utf8) },
@@ -80,12 +111,15 @@ struct CommandTests {
             says: "it is signed for the device \"heater-2\""),
         Row(
             testDescription: "at the moment of its expiry", wallOffset: 60_000,
+            kind: .commandRefused,
             make: { try command().encoded() }, says: "it expired 0 ms ago"),
         Row(
             testDescription: "issued 5,001 ms from now", wallOffset: -5_001,
+            kind: .commandRefused,
             make: { try command().encoded() }, says: "it was issued 5001 ms from now"),
         Row(
             testDescription: "while the clock is not set", quality: .unsynced,
+            kind: .commandRefused,
             make: { try command().encoded() }, says: "this device's clock is not set"),
     ]
 
@@ -104,8 +138,29 @@ struct CommandTests {
         bench.turn()
         #expect(bench.submitted.isEmpty)
         #expect(bench.session.status(now: bench.now).counters.commandsRefused == 1)
-        #expect(bench.findings.map(\.kind) == [.commandRefused])
+        #expect(bench.findings.map(\.kind) == [row.kind])
         #expect(bench.findings.first?.text.contains(row.says) == true, "\(bench.findings)")
+    }
+
+    @Test("a command that came late does not hide a forged one of the same minute")
+    func lateThenForged() throws {
+        var bench = SessionBench()
+        bench.turn()
+        for payload in [
+            try Self.command(issued: Self.issued - 120_000).encoded(), try Self.nested(8),
+        ] {
+            bench.session.note(
+                .message(topic: Self.topic, payload: payload, isRetained: false), now: bench.now)
+            bench.turn()
+        }
+        #expect(bench.findings.map(\.kind) == [.commandRefused, .commandForged])
+    }
+
+    @Test("what busbard gets is read there again as the same command")
+    func handedOn() throws {
+        let command = try Self.command()
+        let json = try JSONValue.parse(command.encoded())
+        #expect(try SignedCommand(members: try #require(json.object)) == command)
     }
 
     @Test("one millisecond inside each limit it is taken", arguments: [Int64(59_999), -5_000, 0])

@@ -91,6 +91,39 @@ struct ResendTests {
         #expect(bench.session.explanation == nil)
     }
 
+    @Test("a stall is told again while it lasts, also without a connection, and once when it ends")
+    func toldAgain() {
+        var bench = SessionBench()
+        bench.append(1...10)
+        bench.pass(.seconds(69))
+        #expect(bench.findings.map(\.kind) == [.noBridge])
+        bench.acceptsConnections = false
+        bench.session.note(.disconnected(.lost("reset")), now: bench.now)
+        bench.pass(.seconds(231))
+        let before = bench.findings.count
+        bench.pass(.seconds(900))
+        #expect(bench.findings.count == before + 3, "each 300 s")
+        #expect(bench.findings.allSatisfy { $0.kind == .noBridge && $0.isActive })
+        bench.acceptsConnections = true
+        bench.pass(.seconds(300))
+        bench.hear(bench.acknowledgement(10))
+        let told = bench.findings.count
+        #expect(bench.findings.last?.isActive == false)
+        bench.pass(.seconds(900))
+        #expect(bench.findings.count == told)
+    }
+
+    @Test("a single event is not told again")
+    func toldOnce() {
+        var bench = SessionBench()
+        bench.append(1...10)
+        bench.pass(.seconds(1))
+        bench.hear(bench.acknowledgement(10), key: SessionBench.otherKey)
+        bench.hear(bench.acknowledgement(10))
+        bench.pass(.seconds(900))
+        #expect(bench.findings.map(\.kind) == [.forgedAcknowledgement])
+    }
+
     @Test("the time between two sendings doubles, up to two minutes")
     func doubling() {
         var bench = SessionBench()

@@ -70,9 +70,11 @@ struct GoldenTests {
     ]
 
     static let answer = CommandAnswer(
-        ticket: 9, method: "alarms.shelve", userID: 1_001, user: "ines", role: "technician",
+        ticket: 9, method: "alarms.shelve", userID: 990, user: "busbar-uplink", role: "cluster",
         parameters: Array(#"{"code":"E401","minutes":30,"reason":"sensor ordered"}"#.utf8),
-        reason: "sensor ordered", result: .refused, refusal: "not_shelvable")
+        name: "ines", reason: "sensor ordered", result: .refused, refusal: "not_standing",
+        origin: CommandOrigin(
+            id: Identifier128(high: 0xC0, low: 0xFFEE), by: "ines", isAdmitted: true))
 
     /// As busbard makes it of a snapshot: one signal that is read, and one that never was.
     static let sample = """
@@ -193,6 +195,7 @@ struct GoldenTests {
         ("signal.regained", "signal", words(SignalID.self, \.name)),
         ("selfcheck.entered", "step", words(SelfCheckStep.self, \.name)),
         ("reset.refused", "reason", words(ResetRefusal.self, \.name)),
+        ("command.answered", "result", words(CommandAnswer.Result.self, \.name)),
         ("queue.opened", "reason", words(EpochReason.self, \.name)),
         ("queue.dropped", "lane", words(Lane.self, \.name)),
         ("queue.dropped", "reason", DropReason.allCases.map(\.rawValue)),

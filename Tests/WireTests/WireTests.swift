@@ -321,7 +321,8 @@ struct WireTests {
                     result: .done)),
             "io.busbar.command.answered.v1", "command/41", .alarm,
             #"{"method":"alarms.shelve","result":"done","refusal":null,"user":"anna","uid":1000,"#
-                + #""role":"technician","parameters":{"code":"E303","minutes":60},"unrecorded":0}"#
+                + #""role":"technician","parameters":{"code":"E303","minutes":60},"unrecorded":0,"#
+                + #""command":null,"by":null}"#
         ),
         (
             .commandAnswered(
@@ -331,7 +332,8 @@ struct WireTests {
                     refusal: "out_of_range", unrecorded: 7)),
             "io.busbar.command.answered.v1", "command/42", .alarm,
             #"{"method":"heating.setTarget","result":"out_of_range","refusal":"out_of_range","#
-                + #""user":"root","uid":0,"role":"admin","parameters":{},"unrecorded":7}"#
+                + #""user":"root","uid":0,"role":"admin","parameters":{},"unrecorded":7,"#
+                + #""command":null,"by":null}"#
         ),
     ]
 

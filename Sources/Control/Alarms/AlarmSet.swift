@@ -1,7 +1,7 @@
 public import Events
 public import Units
 
-/// A set of alarm codes: one bit each, so that a tick compares 49 conditions in one instruction.
+/// A set of alarm codes: one bit each, so that a tick compares 52 conditions in one instruction.
 @frozen public struct AlarmSet: Hashable, Sendable {
     @usableFromInline var bits: UInt64
 

@@ -222,6 +222,19 @@ public func alarmDefinition(_ code: AlarmCode) -> AlarmDefinition {
         return row(
             "unknown peer at the local socket", .warning, .api,
             "Find out which user tried, and add it to the site file if it may.")
+    case .clusterForgery:
+        return row(
+            "forged message from the cluster side", .warning, .api,
+            "Read busbar why E802 and find who may publish to this device's topics or has its name."
+        )
+    case .uplinkStalled:
+        return row(
+            "uplink stalled", .warning, .api,
+            "Read busbar uplink and mend broker or bridge; nothing is lost meanwhile.")
+    case .clusterDisagrees:
+        return row(
+            "journal and cluster disagree", .warning, .api,
+            "Read busbar why E804 and find out whether the SD card was copied or put back.")
     case .configurationRejected:
         return row(
             "configuration rejected", .error, .site,

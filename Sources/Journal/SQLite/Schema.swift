@@ -7,7 +7,7 @@ enum Schema {
     /// What `PRAGMA user_version` says after all of them.
     static var version: Int64 { Int64(migrations.count) }
 
-    static let migrations = [migration1, migration2, migration3]
+    static let migrations = [migration1, migration2, migration3, migration4]
 
     /// Columns of a lane: `seq` is ours, never SQLite's, and there is no second index, because each
     /// would be written with every event. Times end in their unit; `mono_ms` is of `run`.
@@ -77,6 +77,21 @@ enum Schema {
         (Lane.allCases.map { $0.name + "_lane" } + ["epochs", "runs"]).map {
             "ALTER TABLE \($0) ADD COLUMN checksum INTEGER;"
         }.joined(separator: "\n")
+
+    /// Commands of the cluster by their id, so that none is carried out twice. `state`, `result`
+    /// and `refusal` are what came of it. The bounds speak for what the table no longer holds, or
+    /// never held: see `Inbox.swift`.
+    private static let migration4 = """
+        CREATE TABLE inbox(
+            id BLOB PRIMARY KEY, run INTEGER NOT NULL, ticket INTEGER NOT NULL,
+            method TEXT NOT NULL, parameters BLOB NOT NULL, by_name TEXT NOT NULL,
+            uid INTEGER NOT NULL, user TEXT NOT NULL, issued_ms INTEGER NOT NULL,
+            expires_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, state INTEGER NOT NULL,
+            result INTEGER, refusal TEXT) WITHOUT ROWID;
+        CREATE TABLE inbox_bounds(
+            n INTEGER PRIMARY KEY CHECK(n = 1), since_ms INTEGER, forgotten_ms INTEGER NOT NULL);
+        INSERT INTO inbox_bounds VALUES(1, NULL, 0);
+        """
 
     /// Brings the file to this version, one transaction a migration.
     ///

@@ -20,15 +20,24 @@ public enum Method: String, Sendable, CaseIterable {
     case transactionsList = "transactions.list"
     case queueStatus = "queue.status"
     case uplinkStatus = "uplink.status"
+    case uplinkFinding = "uplink.finding"
+    case uplinkCommand = "uplink.command"
     case reset
     case simulationApply = "sim.apply"
 
-    /// THE table of who may do what. Nothing else in the server asks for a role.
+    /// Who may do what: THE table is `minimumRole`, and nothing else in the server asks for a role.
+    /// A technician may not speak for the cluster, or could put what he does under its name; root
+    /// can do anything anyway.
+    public func isOpen(to role: Role) -> Bool {
+        role >= minimumRole && !(minimumRole == .cluster && role == .technician)
+    }
+
     public var minimumRole: Role {
         switch self {
         case .version, .status, .watch, .why: .viewer
         case .alarmsList, .alarmsHistory, .alarmsPerformance, .heatingStatus: .viewer
         case .eventsList, .eventsTail, .transactionsList, .queueStatus, .uplinkStatus: .viewer
+        case .uplinkFinding, .uplinkCommand: .cluster
         case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve: .technician
         case .heatingStart, .heatingStop, .heatingSetTarget: .technician
         // The attempt is always refused and recorded (E701). A viewer may not even cause that.
@@ -50,11 +59,18 @@ public enum Method: String, Sendable, CaseIterable {
         case stream
         /// From the journal, or another file.
         case record
+        /// After the inbox has taken the command in, and then like a command.
+        case inbox
     }
+
+    /// Whether the cluster may ask for it: what a technician may do to the controller. A reset is
+    /// among it so that the attempt gets the answer of every remote reset, and its alarm.
+    var isForCluster: Bool { answer == .command && minimumRole <= .technician }
 
     var answer: Answer {
         switch self {
-        case .version, .simulationApply: .immediate
+        case .version, .simulationApply, .uplinkFinding: .immediate
+        case .uplinkCommand: .inbox
         case .status, .why, .alarmsList, .heatingStatus: .state
         case .alarmsAcknowledge, .alarmsShelve, .alarmsUnshelve, .heatingStart, .heatingStop,
             .heatingSetTarget, .reset:

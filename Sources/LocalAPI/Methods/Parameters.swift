@@ -22,20 +22,25 @@ struct Parameters {
         self.method = method
     }
 
-    func string(_ key: String) throws(RPCError) -> String {
-        guard let text = try optionalString(key), !text.isEmpty else {
+    /// - Parameter max: in bytes. 200: chosen; a reason is one sentence.
+    func string(_ key: String, max: Int = 200) throws(RPCError) -> String {
+        guard let text = try optionalString(key, max: max), !text.isEmpty else {
             throw wrong(key, "a text that is not empty")
         }
         return text
     }
 
-    func optionalString(_ key: String) throws(RPCError) -> String? {
+    func optionalString(_ key: String, max: Int = 200) throws(RPCError) -> String? {
         guard let value = members[key] else { return nil }
-        // 200 bytes: chosen; a reason is one sentence.
-        guard let text = value.string, text.utf8.count <= 200 else {
-            throw wrong(key, "a text of at most 200 bytes")
+        guard let text = value.string, text.utf8.count <= max else {
+            throw wrong(key, "a text of at most \(max) bytes")
         }
         return text
+    }
+
+    func bool(_ key: String) throws(RPCError) -> Bool {
+        guard let flag = members[key]?.bool else { throw wrong(key, "true or false") }
+        return flag
     }
 
     func integer(_ key: String, in range: ClosedRange<Int64>) throws(RPCError) -> Int64 {

@@ -1,9 +1,12 @@
 import Events
 
-/// What somebody at the local socket may do; each role may do what those before it may.
+/// What somebody at the local socket may do; each role may do what those before it may, but only
+/// the cluster's own role and admin may speak for the cluster (`Method.isOpen`).
 public enum Role: UInt8, Comparable, Sendable, CaseIterable {
     /// Reads.
     case viewer
+    /// busbar-uplink: reads, reports what it found, and brings the cluster's signed commands.
+    case cluster
     /// Acknowledges, shelves, starts and stops heating.
     case technician
     /// Configuration, alarms out of service.
@@ -12,6 +15,7 @@ public enum Role: UInt8, Comparable, Sendable, CaseIterable {
     public var name: String {
         switch self {
         case .viewer: "viewer"
+        case .cluster: "cluster"
         case .technician: "technician"
         case .admin: "admin"
         }
@@ -19,8 +23,8 @@ public enum Role: UInt8, Comparable, Sendable, CaseIterable {
 
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 
-    /// Under whose name the controller records what this role asks. A viewer asks for nothing that
-    /// reaches it.
+    /// Under whose name the controller records what this role asks for itself. Viewer and cluster
+    /// ask for nothing that reaches it.
     var requester: Requester { self == .admin ? .admin : .technician }
 }
 

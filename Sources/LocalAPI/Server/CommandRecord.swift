@@ -24,6 +24,7 @@ extension LocalServer {
         }
         shelves = shelves.filter { snapshot[$0.key].shelvedUntil != nil }
         state.shelves = shelves
+        state.findings = findings
         return state
     }
 
@@ -53,6 +54,7 @@ extension LocalServer {
     /// the controller's word alone counts.
     func settleOrphans(_ now: Instant) {
         orphans.removeAll { orphan in
+            guard !orphan.call.waitsForInbox else { return false }
             guard let result = orphan.call.result else {
                 guard orphan.call.deadline <= now else { return false }
                 record(orphan, RPCError(.noAnswer, "the control loop did not answer"))
@@ -69,8 +71,13 @@ extension LocalServer {
             adoptCommand(of: connection)
             connection.call = nil
         }
+        for index in orphans.indices where orphans[index].call.waitsForInbox {
+            orphans[index].call.expiry = .never
+        }
         collectAnswers(now: backend.now())
-        for orphan in orphans {
+        for var orphan in orphans {
+            // If the inbox takes it in yet, this is what came of it.
+            if orphan.call.waitsForInbox { orphan.call.origin?.isAdmitted = true }
             record(orphan, RPCError(.noAnswer, "the daemon stopped before the answer"))
         }
         orphans.removeAll()
@@ -86,13 +93,15 @@ extension LocalServer {
         }
     }
 
-    private func record(_ command: Orphan, _ refusal: RPCError?) {
+    func record(_ command: Orphan, _ refusal: RPCError?) {
         let call = command.call
         var audit = CommandAudit(
             method: call.method, ticket: call.ticket ?? 0, userID: command.userID,
-            role: command.role, parameters: call.request.parameters, result: call.result,
-            refusal: refusal)
-        if refusal != nil {
+            role: call.origin == nil ? command.role : .cluster,
+            parameters: call.request.parameters, result: call.result, refusal: refusal)
+        audit.origin = call.origin
+        // What the inbox has taken in gets its answer, however many were refused.
+        if refusal != nil, call.origin?.isAdmitted != true {
             let quota = refusals.admit(user: command.userID, now: backend.now())
             guard let unrecorded = quota else { return }
             audit.unrecorded = unrecorded

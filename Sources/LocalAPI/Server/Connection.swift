@@ -2,6 +2,7 @@ import Control
 import Glibc
 import JSON
 import Units
+import Wire
 
 /// One client: what it has said, what it has not yet read, and what it is being answered.
 final class Connection {
@@ -110,6 +111,15 @@ struct Call {
     var result: CommandResult?
     /// Whether the next snapshot was asked for after the call came, and so may answer it.
     var waitsForSnapshot = false
+    /// Of a command from the cluster.
+    var origin: CommandOrigin?
+    /// After this it is not carried out any more.
+    var expiry = Instant.never
+    /// The uplink had no answer the last time, because one of the two was stopped: that it comes
+    /// again is then no wonder.
+    var isResent = false
+    /// Whether the inbox has not yet said whether it takes the command.
+    var waitsForInbox = false
 }
 
 /// What a stream sends next.

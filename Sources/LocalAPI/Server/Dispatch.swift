@@ -16,7 +16,7 @@ extension LocalServer {
             try permit(method, request, connection)
             switch method.answer {
             case .immediate:
-                reply(try immediate(method, request), to: request, on: connection, now)
+                reply(try immediate(method, request, now), to: request, on: connection, now)
             case .record:
                 let answer = try RecordMethods.answer(method, request, backend)
                 reply(answer, to: request, on: connection, now)
@@ -28,6 +28,8 @@ extension LocalServer {
                 connection.call = call
             case .command:
                 try submit(method, request, on: connection, now: now)
+            case .inbox:
+                try receive(request, on: connection, now: now)
             }
         } catch {
             connection.send(RPCReply.error(error, id: request.id), now: now)
@@ -39,7 +41,7 @@ extension LocalServer {
     private func permit(
         _ method: Method, _ request: RPCRequest, _ connection: Connection
     ) throws(RPCError) {
-        guard connection.role < method.minimumRole else { return }
+        guard !method.isOpen(to: connection.role) else { return }
         let refusal = RPCError(
             .notPermitted,
             "\(method.rawValue) needs the role \(method.minimumRole.name), you are "
@@ -53,9 +55,15 @@ extension LocalServer {
         return nextTicket
     }
 
-    private func immediate(_ method: Method, _ request: RPCRequest) throws(RPCError) -> JSONValue {
+    private func immediate(
+        _ method: Method, _ request: RPCRequest, _ now: Instant
+    ) throws(RPCError) -> JSONValue {
         if method == .simulationApply {
             return try backend.applySimulation(request.parameters)
+        }
+        if method == .uplinkFinding {
+            note(try UplinkFinding(request), now: now)
+            return .object(JSONObject())
         }
         _ = try Parameters(request, of: method, known: [])
         let description = backend.description
@@ -95,6 +103,7 @@ extension LocalServer {
     /// long.
     func collectAnswers(now: Instant) {
         deliverSnapshot(now)
+        collectAdmissions(now: now)
         var hasResult = false
         while let (ticket, result) = backend.takeResult() {
             hasResult = true
@@ -153,6 +162,10 @@ extension LocalServer {
     }
 
     private func giveUp(_ call: Call, _ connection: Connection, _ now: Instant) {
+        if call.waitsForInbox {
+            abandon(connection, now)
+            return
+        }
         connection.call = nil
         // One that waits in the ring has expired (`Limits.commandWait`).
         let later = call.command == nil ? "" : " and will not take the command later"

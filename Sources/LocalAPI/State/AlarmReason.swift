@@ -59,6 +59,7 @@ struct AlarmReason {
         } else if view.value != 0 || view.limit != 0 {
             chain.append(measured)
         }
+        chain += state.findings.sentences(of: code)
         if snapshot.lockout.firstOut == code {
             chain.append("It was the first of the lockout: what came later may be its consequence.")
         } else if let first = snapshot.lockout.firstOut, snapshot.lockout.contains(code) {

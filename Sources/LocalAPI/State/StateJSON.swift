@@ -20,6 +20,8 @@ final class StateJSON {
     var wallTimes: [AlarmCode: WallTime] = [:]
     /// Who has shelved what, where that is known.
     var shelves: [AlarmCode: Shelf] = [:]
+    /// What busbar-uplink has found.
+    var findings = FindingBoard()
 
     init(description: DeviceDescription, snapshot: Snapshot, shell: ShellReport) {
         self.description = description

@@ -65,6 +65,15 @@ enum CommandRefusal: Error, Hashable, CustomStringConvertible {
     case repeated(Identifier128)
     case tooMany(Int)
 
+    /// Whether no tool of the cluster would have sent it so. The others are commands that came too
+    /// late or too early, or to a device that cannot take any: nobody's intent.
+    var isForgery: Bool {
+        switch self {
+        case .retained, .tooLarge, .unreadable, .badSignature, .otherDevice, .repeated: true
+        case .noKey, .clockNotSet, .expired, .notYetValid, .tooMany: false
+        }
+    }
+
     var description: String {
         "a command was refused: "
             + {

@@ -30,6 +30,19 @@ struct FindingLog: Sendable {
         return isDue ? finding : nil
     }
 
+    /// - Returns: a lasting finding that stands and was not told for so long, to be told again:
+    ///   busbard may have been started anew, and lets go of what it hears nothing of.
+    mutating func repeated(now: Instant, interval: Milliseconds) -> Finding? {
+        for index in entries.indices {
+            guard let entry = entries[index], entry.finding.kind.isLasting,
+                entry.finding.isActive, entry.isTold, now - entry.toldAt >= interval
+            else { continue }
+            entries[index]?.toldAt = now
+            return entry.finding
+        }
+        return nil
+    }
+
     /// - Returns: what is to be told now: that it is over, if it was not.
     mutating func ended(_ kind: Finding.Kind) -> Finding? {
         guard var entry = entries[Int(kind.rawValue)], entry.finding.isActive else { return nil }

@@ -52,38 +52,7 @@ public struct Publication: Hashable, Sendable {
 /// Something that somebody must learn of: a stranger's attempt, or a fault that does not heal by
 /// waiting.
 public struct Finding: Hashable, Sendable {
-    public enum Kind: UInt8, Sendable, CaseIterable {
-        case forgedAcknowledgement = 0
-        case commandRefused
-        case clientTakenOver
-        case noBridge
-        case eventsRefused
-        case rolledBack
-        case numbersMissing
-        case journalUnreadable
-
-        /// As it is called on the local socket and in the status.
-        public var name: String {
-            switch self {
-            case .forgedAcknowledgement: "forged_acknowledgement"
-            case .commandRefused: "command_refused"
-            case .clientTakenOver: "client_taken_over"
-            case .noBridge: "no_bridge"
-            case .eventsRefused: "events_refused"
-            case .rolledBack: "rolled_back"
-            case .numbersMissing: "numbers_missing"
-            case .journalUnreadable: "journal_unreadable"
-            }
-        }
-
-        /// Whether it smells of intent.
-        public var isSecurity: Bool {
-            switch self {
-            case .forgedAcknowledgement, .commandRefused, .clientTakenOver: true
-            case .noBridge, .eventsRefused, .rolledBack, .numbersMissing, .journalUnreadable: false
-            }
-        }
-    }
+    public typealias Kind = FindingKind
 
     public var kind: Kind
     /// False when a lasting one has ended. Those that are a single event never end.

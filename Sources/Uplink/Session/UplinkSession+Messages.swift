@@ -109,7 +109,8 @@ extension UplinkSession {
             outbox.append(.submit(command))
         } catch {
             counters.commandsRefused += 1
-            report(.commandRefused, error.description, now: now)
+            report(
+                error.isForgery ? .commandForged : .commandRefused, error.description, now: now)
         }
     }
 }

@@ -25,6 +25,7 @@ extension UplinkSession {
             return
         }
         queueError = nil
+        unreadableSince = nil
         endFinding(.journalUnreadable, now: now)
         for index in lanes.indices {
             lanes[index].note(state.lanes[index], cursor: cursor[lanes[index].lane])
@@ -101,6 +102,9 @@ extension UplinkSession {
     private mutating func failRead(_ text: String, now: Instant) {
         queueError = QueueError(text)
         readAt = now + limits.readRetry
+        let since = unreadableSince ?? now
+        unreadableSince = since
+        guard now - since >= limits.journalPatience else { return }
         report(.journalUnreadable, "the journal cannot be read: \(text)", now: now)
     }
 

@@ -70,6 +70,8 @@ public struct UplinkSession: Sendable {
     var pageAskedOf: Lane?
     var readAt = Instant.never
     var queueError: QueueError?
+    /// Since when it cannot be read.
+    var unreadableSince: Instant?
 
     // What the cluster says.
     var isStalled = false
@@ -146,6 +148,8 @@ public struct UplinkSession: Sendable {
     public mutating func action(now: Instant) -> Action {
         if !outbox.isEmpty { return outbox.removeFirst() }
         if let saving = saveCursor(now: now) { return saving }
+        let repeated = findings.repeated(now: now, interval: limits.findingRepeat)
+        if let repeated { return .report(repeated) }
         if isStopping { return farewell(now: now) }
         if let step = linkStep(now: now) { return step }
         if let reading = readState(now: now) { return reading }

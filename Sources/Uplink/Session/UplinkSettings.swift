@@ -95,17 +95,20 @@ public struct UplinkLimits: Hashable, Sendable {
     public var stateIntervalOffline = Milliseconds.seconds(1)
     /// After a failure of the journal.
     public var readRetry = Milliseconds.seconds(2)
+    /// Before a journal that cannot be read is a finding: busbard may be starting.
+    public var journalPatience = Milliseconds.seconds(10)
     public var statusInterval = Milliseconds.seconds(60)
     /// Between two status messages, however much changes.
     public var statusIntervalMin = Milliseconds.seconds(5)
     public var cursorInterval = Milliseconds.seconds(1)
     /// Between two reports of one kind of finding.
     public var findingInterval = Milliseconds.seconds(60)
+    /// A lasting one is told again after this; busbard holds it for three times as long.
+    public var findingRepeat = Milliseconds.seconds(300)
     /// How long busbard has to declare numbers that are missing before the uplink goes across them.
     public var missingWait = Milliseconds.seconds(60)
 
     public var commandBytesMax = 16 << 10
-    public var commandDepthMax = 8
     /// Commands whose identity is remembered until they expire.
     public var commandsRememberedMax = 256
 

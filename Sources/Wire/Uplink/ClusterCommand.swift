@@ -6,7 +6,7 @@ public struct ClusterCommand: Equatable, Sendable {
     /// New for each command; a device does no id twice.
     public var id: Identifier128
     public var device: String
-    /// A method of the local socket: "heat.start".
+    /// A method of the local socket: "heating.start".
     public var method: String
     public var parameters: JSONObject
     /// By the cluster's wall clock, milliseconds since 1970.
@@ -99,8 +99,17 @@ public struct SignedCommand: Equatable, Sendable {
 
     /// - Throws: unless every member is there and in its range, and no other is.
     public init(decoding bytes: [UInt8]) throws(MessageError) {
-        var reader = try MessageReader(
-            bytes, what: "command", sizeMax: ClusterCommand.sizeMax)
+        try self.init(
+            MessageReader(bytes, what: "command", sizeMax: ClusterCommand.sizeMax))
+    }
+
+    /// The same for a message that was read as JSON already, by a reader with bounds of its own.
+    public init(members: JSONObject) throws(MessageError) {
+        try self.init(MessageReader(.object(members), what: "command"))
+    }
+
+    private init(_ message: MessageReader) throws(MessageError) {
+        var reader = message
         command = try ClusterCommand(&reader)
         signature = try reader.hexadecimal("signature", count: 64)
         try reader.finish()
