@@ -19,7 +19,7 @@ public struct StoredLane: Hashable, Sendable {
     /// The wall time of the oldest row that was asked for, as the clock stood then; nil when there
     /// is none.
     public var oldestUnixMilliseconds: Int64?
-    /// Numbers without a row among those that were asked for: the first 64 stretches of them.
+    /// Numbers without a row among those that were asked for: the first stretches of them.
     public var gaps: [ClosedRange<Int64>] = []
     /// Of the rows, as the quota counts them.
     public var bytes: Int64
@@ -43,54 +43,7 @@ extension JournalReader {
     /// - Parameter known: by the lane's raw value, the number above which the oldest row and the
     ///   gaps are asked for.
     public func lanes(after known: [Int64] = [0, 0, 0]) throws(JournalError) -> [StoredLane] {
-        try read { (connection) throws(JournalError) in
-            var lanes: [StoredLane] = []
-            for lane in Lane.allCases {
-                lanes.append(
-                    try Self.lane(lane, after: known[Int(lane.rawValue)], in: connection))
-            }
-            return lanes
-        }
-    }
-
-    private static func lane(
-        _ lane: Lane, after known: Int64, in connection: borrowing Connection
-    ) throws(JournalError) -> StoredLane {
-        let table = lane.name + "_lane"
-        let unknown = Identifier128(high: 0, low: 0)
-        var found = StoredLane(lane: lane, epochs: [], last: 0, bytes: 0)
-        let epochs = try connection.prepare(
-            "SELECT epoch, \(lane.name)_first FROM epochs ORDER BY n")
-        while try epochs.step() {
-            let epoch = Identifier128(bytes: epochs.blob(0)) ?? unknown
-            found.epochs.append(StoredLane.Epoch(epoch: epoch, first: epochs.integer(1)))
-        }
-        let lastRow = try connection.integer("SELECT max(seq) FROM \(table)") ?? 0
-        let lastGap = try connection.integer(
-            "SELECT max(last) FROM gaps WHERE lane = \(lane.rawValue)")
-        found.last = max(lastRow, lastGap ?? 0)
-        found.oldestUnixMilliseconds = try connection.integer(
-            "SELECT wall_ms FROM \(table) WHERE seq > \(known) ORDER BY seq LIMIT 1")
-        let gaps = try connection.prepare(
-            """
-            SELECT first, last FROM gaps WHERE lane = ? AND last > ? ORDER BY first LIMIT 64
-            """)
-        gaps.bind(1, Int64(lane.rawValue))
-        gaps.bind(2, known)
-        while try gaps.step() {
-            let (first, last) = (gaps.integer(0), gaps.integer(1))
-            // A row of a damaged file; a range must not be asked of it.
-            if first <= last { found.gaps.append(first...last) }
-        }
-        // The sum of the last reservation, and the rows since: a thousand at most.
-        found.bytes =
-            try connection.integer(
-                """
-                SELECT l.bytes + (SELECT total(48 + length(type) + length(CAST(subject AS BLOB))
-                + length(data)) FROM \(table) WHERE seq > l.counted_to)
-                FROM lanes l WHERE l.lane = \(lane.rawValue)
-                """) ?? 0
-        return found
+        try QueueConnection(self).lanes(after: known)
     }
 
     /// Rows of one lane from `from` on, of one epoch and one run, until there are `maxEvents` of
@@ -98,39 +51,8 @@ extension JournalReader {
     public func page(
         of lane: Lane, from: Int64, maxEvents: Int, maxBytes: Int
     ) throws(JournalError) -> StoredPage {
-        try read { (connection) throws(JournalError) in
-            var page = StoredPage()
-            let rows = try connection.prepare(
-                Self.events(lane)
-                    + " WHERE seq >= ? AND \(RowChecksum.isSound) ORDER BY seq LIMIT ?")
-            rows.bind(1, from)
-            rows.bind(2, Int64(maxEvents))
-            var bytes = 0
-            while try rows.step() {
-                let record = EventRecord(rows, lane: lane)
-                bytes += record.data.count
-                if let first = page.records.first {
-                    guard record.run == first.run, record.epoch == first.epoch, bytes <= maxBytes
-                    else { break }
-                }
-                page.records.append(record)
-            }
-            rows.reset()
-            let gaps = try connection.prepare(
-                """
-                SELECT first, last FROM gaps WHERE lane = ? AND last >= ? AND first <= ?
-                ORDER BY first
-                """)
-            gaps.bind(1, Int64(lane.rawValue))
-            gaps.bind(2, from)
-            gaps.bind(3, page.records.last?.seq ?? .max)
-            while try gaps.step() {
-                let (first, last) = (gaps.integer(0), gaps.integer(1))
-                // A row of a damaged file; a range must not be asked of it.
-                if first <= last { page.gaps.append(first...last) }
-            }
-            return page
-        }
+        try QueueConnection(self).page(
+            of: lane, from: from, maxEvents: maxEvents, maxBytes: maxBytes)
     }
 
     /// Rows that a lane got since a moment, by the wall clock as it stood, among its last 10,000:
@@ -148,6 +70,166 @@ extension JournalReader {
             query.bind(1, since)
             guard try query.step() else { return (0, 0) }
             return (query.integer(0), query.integer(1))
+        }
+    }
+}
+
+/// The queues for whoever asks many questions in a row: it keeps the file open and the questions
+/// prepared between them, which is most of what a question costs.
+///
+/// Each question is one short read transaction, as those of a `JournalReader`. But a file that is
+/// put aside meanwhile is still the one that is read: let go of it when that may have happened.
+public final class QueueConnection {
+    /// A box, since a statement cannot stand in an array.
+    private final class Question {
+        let statement: Statement
+        init(_ statement: consuming Statement) { self.statement = statement }
+    }
+
+    /// Stretches of gaps that are told of a lane at once; chosen. It bounds an answer.
+    private static let statedGaps: Int64 = 64
+
+    private let connection: Connection
+    private var epochsQuestion: Question?
+    /// By lane.
+    private var placeQuestions = [Question?](repeating: nil, count: Lane.allCases.count)
+    private var rowQuestions = [Question?](repeating: nil, count: Lane.allCases.count)
+    private var gapsQuestion: Question?
+
+    public init(_ reader: JournalReader) throws(JournalError) {
+        connection = try reader.open()
+    }
+
+    /// As `JournalReader.lanes`.
+    public func lanes(after known: [Int64] = [0, 0, 0]) throws(JournalError) -> [StoredLane] {
+        try read { () throws(JournalError) in
+            var lanes = Lane.allCases.map { StoredLane(lane: $0, epochs: [], last: 0, bytes: 0) }
+            try noteEpochs(&lanes)
+            for index in lanes.indices {
+                let known = known[Int(lanes[index].lane.rawValue)]
+                try notePlace(&lanes[index], after: known)
+                lanes[index].gaps = try gaps(
+                    of: lanes[index].lane, (known == .max ? known : known + 1)...(.max),
+                    atMost: Self.statedGaps)
+            }
+            return lanes
+        }
+    }
+
+    private func noteEpochs(_ lanes: inout [StoredLane]) throws(JournalError) {
+        let firsts = Lane.allCases.map { "\($0.name)_first" }.joined(separator: ", ")
+        let question = try prepared(
+            &epochsQuestion, "SELECT epoch, \(firsts) FROM epochs ORDER BY n")
+        let unknown = Identifier128(high: 0, low: 0)
+        while try question.statement.step() {
+            let epoch = Identifier128(bytes: question.statement.blob(0)) ?? unknown
+            for index in lanes.indices {
+                let first = question.statement.integer(Int32(1 + index))
+                lanes[index].epochs.append(StoredLane.Epoch(epoch: epoch, first: first))
+            }
+        }
+    }
+
+    private func notePlace(_ lane: inout StoredLane, after known: Int64) throws(JournalError) {
+        let table = lane.lane.name + "_lane"
+        // The sum of the last reservation, and the rows since: a thousand at most.
+        let question = try prepared(
+            &placeQuestions[Int(lane.lane.rawValue)],
+            """
+            SELECT (SELECT max(seq) FROM \(table)), (SELECT max(last) FROM gaps WHERE lane = ?1),
+            (SELECT wall_ms FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1),
+            (SELECT l.bytes + (SELECT total(48 + length(type) + length(CAST(subject AS BLOB))
+            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1)
+            """)
+        question.statement.bind(1, Int64(lane.lane.rawValue))
+        question.statement.bind(2, known)
+        guard try question.statement.step() else { return }
+        lane.last = max(question.statement.integer(0), question.statement.integer(1))
+        lane.oldestUnixMilliseconds = question.statement.optionalInteger(2)
+        lane.bytes = question.statement.integer(3)
+        question.statement.reset()
+    }
+
+    /// As `JournalReader.page`.
+    public func page(
+        of lane: Lane, from: Int64, maxEvents: Int, maxBytes: Int
+    ) throws(JournalError) -> StoredPage {
+        try read { () throws(JournalError) in
+            var page = StoredPage()
+            page.records = try records(of: lane, from: from, maxEvents, maxBytes)
+            page.gaps = try gaps(
+                of: lane, from...max(from, page.records.last?.seq ?? .max), atMost: .max)
+            return page
+        }
+    }
+
+    private func records(
+        of lane: Lane, from: Int64, _ maxEvents: Int, _ maxBytes: Int
+    ) throws(JournalError) -> [EventRecord] {
+        let question = try prepared(
+            &rowQuestions[Int(lane.rawValue)],
+            JournalReader.events(lane)
+                + " WHERE seq >= ? AND \(RowChecksum.isSound) ORDER BY seq LIMIT ?")
+        question.statement.bind(1, from)
+        question.statement.bind(2, Int64(maxEvents))
+        defer { question.statement.reset() }
+        var records: [EventRecord] = []
+        var bytes = 0
+        while try question.statement.step() {
+            let record = EventRecord(question.statement, lane: lane)
+            bytes += record.data.count
+            if let first = records.first {
+                guard record.run == first.run, record.epoch == first.epoch, bytes <= maxBytes
+                else { break }
+            }
+            records.append(record)
+        }
+        return records
+    }
+
+    private func gaps(
+        of lane: Lane, _ numbers: ClosedRange<Int64>, atMost limit: Int64
+    ) throws(JournalError) -> [ClosedRange<Int64>] {
+        let question = try prepared(
+            &gapsQuestion,
+            """
+            SELECT first, last FROM gaps WHERE lane = ? AND last >= ? AND first <= ?
+            ORDER BY first LIMIT ?
+            """)
+        question.statement.bind(1, Int64(lane.rawValue))
+        question.statement.bind(2, numbers.lowerBound)
+        question.statement.bind(3, numbers.upperBound)
+        question.statement.bind(4, limit)
+        var gaps: [ClosedRange<Int64>] = []
+        while try question.statement.step() {
+            let (first, last) = (question.statement.integer(0), question.statement.integer(1))
+            // A row of a damaged file; a range must not be asked of it.
+            if first <= last { gaps.append(first...last) }
+        }
+        return gaps
+    }
+
+    private func prepared(
+        _ question: inout Question?, _ sql: @autoclosure () -> String
+    ) throws(JournalError) -> Question {
+        if let question { return question }
+        let made = Question(try connection.prepare(sql()))
+        question = made
+        return made
+    }
+
+    private func read<Result>(
+        _ body: () throws(JournalError) -> Result
+    ) throws(JournalError) -> Result {
+        try connection.execute("BEGIN")
+        do {
+            let result = try body()
+            try connection.execute("COMMIT")
+            return result
+        } catch {
+            // After some errors SQLite has ended the transaction by itself.
+            if connection.isInTransaction { try connection.execute("ROLLBACK") }
+            throw error
         }
     }
 }

@@ -143,13 +143,19 @@ public struct JournalReader: Sendable {
 
     /// A connection that cannot write, in a transaction that ends with it.
     func openForReading() throws(JournalError) -> Connection {
+        let connection = try open()
+        try connection.execute("BEGIN")
+        return connection
+    }
+
+    /// A connection that cannot write.
+    func open() throws(JournalError) -> Connection {
         let connection = try Connection(to: directory, mode: .readOnly)
         // The journal's thread alone writes and checkpoints: two processes that reset the log at
         // one moment can lose pages (SQLite before 3.51.3), and mapped files make it more likely.
         _ = try connection.integer("PRAGMA wal_autocheckpoint = 0")
         _ = try connection.integer("PRAGMA mmap_size = 0")
         try connection.execute("PRAGMA query_only = 1")
-        try connection.execute("BEGIN")
         return connection
     }
 }

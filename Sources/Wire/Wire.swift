@@ -92,20 +92,33 @@ public struct Identifier128: Hashable, Sendable {
 
     /// 32 lower-case hexadecimal digits.
     public var text: String {
-        func padded(_ half: UInt64) -> String {
-            let digits = String(half, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
+        var digits: [UInt8] = []
+        digits.reserveCapacity(32)
+        for half in [high, low] {
+            for shift in stride(from: UInt64(60), through: 0, by: -4) {
+                let digit = UInt8(half >> shift & 0xF)
+                digits.append((digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) + digit)
+            }
         }
-        return padded(high) + padded(low)
+        return String(decoding: digits, as: UTF8.self)
     }
 
     /// Reads 32 hexadecimal digits; hyphens, as the kernel writes them in a boot id, are skipped.
     public init?(text: String) {
-        let digits = text.filter { $0 != "-" }
-        guard digits.utf8.count == 32, digits.allSatisfy(\.isHexDigit),
-            let high = UInt64(digits.prefix(16), radix: 16),
-            let low = UInt64(digits.suffix(16), radix: 16)
-        else { return nil }
-        self.init(high: high, low: low)
+        self.init(high: 0, low: 0)
+        var count = 0
+        for byte in text.utf8 where byte != UInt8(ascii: "-") {
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: return nil
+            }
+            high = high << 4 | low >> 60
+            low = low << 4 | UInt64(digit)
+            count += 1
+        }
+        guard count == 32 else { return nil }
     }
 }

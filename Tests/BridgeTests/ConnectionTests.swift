@@ -200,4 +200,22 @@ struct BoundsTests {
         rig.pass(250)
         #expect(try rig.acknowledgements().map(\.upTo) == [3])
     }
+
+    /// What is kept below the base, to tell a clone, must not fill the window: the lane would never
+    /// go on.
+    @Test("a small window does not stall a lane that is far above its first base")
+    func smallWindow() throws {
+        var rig = try Rig { $0.slotsPerLaneMax = 3 }
+        var before: RunningDigest?
+        for number in Int64(1)...300 {
+            let sent = batch(number...number, base: number, before: before)
+            before = digest(of: sent)
+            rig.receive(sent)
+            try #require(rig.sent.count == Int(number), "event \(number) was not taken")
+            rig.report([Int(number) - 1])
+        }
+        #expect(rig.session.counters.noRoom == 0)
+        rig.pass(250)
+        #expect(try rig.acknowledgements().last?.upTo == 300)
+    }
 }

@@ -139,12 +139,90 @@ struct RefusalTests {
         #expect(rig.sent.count == 5)
     }
 
-    @Test("an event under a number that was declared a gap is a dead letter")
+    /// A session that has acknowledged events 1 to 6 of a device, whose base is 5; then a device
+    /// with an older copy of its card comes, and sends others as 1 to 3.
+    private func restoredCard() throws -> Rig {
+        var rig = try Rig()
+        rig.receive(batch(1...4))
+        rig.receive(batch(5...6, base: 5, before: digest(of: batch(1...4))))
+        rig.report(0..<6)
+        rig.pass(250)
+        #expect(try rig.acknowledgements().map(\.upTo) == [6])
+        rig.published.removeAll()
+        rig.receive(batch(1...3, text: "of the old card"))
+        try #require(rig.sent.count == 9)
+        return rig
+    }
+
+    @Test("a collision below the base is acknowledged when its dead letter is kept, not sooner")
+    func collisionBelowBase() throws {
+        var rig = try restoredCard()
+        rig.pass(60_000)
+        #expect(try rig.acknowledgements().isEmpty)
+        rig.report([6, 7])
+        rig.pass(60_000)
+        #expect(try rig.acknowledgements().isEmpty, "one of three is missing")
+        rig.report([8])
+        rig.pass(250)
+        let acknowledgement = try #require(try rig.acknowledgements().last)
+        #expect(acknowledgement.upTo == 3)
+        #expect(acknowledgement.digest == digest(of: batch(1...3, text: "of the old card")))
+    }
+
+    @Test("a dead letter of a collision below the base that fails is sent again, then acknowledged")
+    func failedCollisionBelowBase() throws {
+        var rig = try restoredCard()
+        rig.report([6])
+        rig.report([7, 8], .failed(reason: "brokers down"))
+        rig.pass(60_000)
+        #expect(try rig.acknowledgements().isEmpty)
+        rig.receive(batch(1...3, text: "of the old card"))
+        try #require(rig.sent.count == 12)
+        rig.report(9..<12)
+        rig.pass(250)
+        #expect(try rig.acknowledgements().map(\.upTo) == [3])
+    }
+
+    @Test("an event under a number that was declared a gap is a dead letter that says so")
     func eventInGap() throws {
         var rig = try Rig()
         rig.receive(batch(3...3, base: 1, gaps: [1...2]))
+        rig.report([0])
+        rig.pass(250)
+        rig.published.removeAll()
+        _ = rig.session.takeNotices()
         rig.receive(batch(1...3))
-        #expect(rig.session.counters.collisions == 2)
+        try #require(rig.sent.count == 3)
+        #expect(rig.session.counters.inGaps == 2)
+        #expect(rig.session.counters.collisions == 0)
+        let letter = rig.sent[1].record
+        #expect(letter.topic == "busbar.dlq.v1")
+        #expect(letter.header("busbar_dlq_class") == "gap")
+        #expect(
+            letter.header("busbar_dlq_reason") == "its number was declared a gap before it came")
+        #expect(letter.header("ce_id") == "\(epochA.text):event:1")
+        #expect(
+            rig.session.takeNotices().first
+                == "heater-1: event event 1 of epoch \(epochA.text) was declared a gap, and now it "
+                + "is there. A device with a copy of its card has dropped it, or reclaimed it; it "
+                + "is kept in busbar.dlq.v1")
+        rig.report([1])
+        rig.pass(60_000)
+        #expect(try rig.acknowledgements().isEmpty, "the second dead letter is missing")
+        rig.report([2])
+        rig.pass(250)
+        #expect(try rig.acknowledgements().map(\.upTo) == [3])
+        #expect(rig.session.counters.deadLetters == [0, 0, 0, 2])
+    }
+
+    @Test("a gap over an event that was taken leaves it known")
+    func gapOverEvent() throws {
+        var rig = try Rig()
+        rig.receive(batch(1...2))
+        rig.receive(batch(3...3, base: 1, gaps: [1...2]))
+        rig.receive(batch(1...3))
+        #expect(rig.session.counters.inGaps == 0)
+        #expect(rig.session.counters.repeated == 3)
     }
 
     @Test("a running hash that does not go on is counted")

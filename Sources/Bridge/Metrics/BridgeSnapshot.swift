@@ -77,6 +77,10 @@ extension BridgeSnapshot {
                 "Events that claim the identity of another one: a cloned device, or an old card",
                 value: counters.collisions),
             MetricFamily(
+                "busbar_bridge_events_in_gaps_total", .counter,
+                "Events whose number was declared a gap before they came",
+                value: counters.inGaps),
+            MetricFamily(
                 "busbar_bridge_forks_total", .counter,
                 "Batches whose running hash does not go on from the one before",
                 value: counters.forks),

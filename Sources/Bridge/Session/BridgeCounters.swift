@@ -25,6 +25,8 @@ public struct BridgeCounters: Hashable, Sendable {
     public var noGuarantee: UInt64 = 0
     /// Events that claim the identity of another one.
     public var collisions: UInt64 = 0
+    /// Events whose number was declared a gap before they came.
+    public var inGaps: UInt64 = 0
     /// Batches whose running hash does not go on from the one before: two histories of one lane.
     public var forks: UInt64 = 0
 

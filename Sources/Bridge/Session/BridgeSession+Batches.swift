@@ -167,28 +167,42 @@ extension BridgeSession {
             counters.repeated += 1
         case .rival:
             counters.collisions += 1
-            takeRival(parcel)
+            takeRival(parcel, .collision, "another event with other bytes has this identity")
+            notice(
+                rivalry(parcel, "came with two contents")
+                    + "Two devices have one identity, or a card was put back; look at both in "
+                    + DeadLetter.topic)
+        case .inGap:
+            counters.inGaps += 1
+            takeRival(parcel, .gap, "its number was declared a gap before it came")
+            notice(
+                rivalry(parcel, "was declared a gap, and now it is there")
+                    + "A device with a copy of its card has dropped it, or reclaimed it; it is "
+                    + "kept in \(DeadLetter.topic)")
         case .early, .past:
             return false
         }
         return true
     }
 
-    /// Two events claim one identity. The one that came first stands; the other one is kept aside,
-    /// and until it is, the number is not acknowledged: either device might let go of its own.
-    private mutating func takeRival(_ parcel: Parcel) {
+    /// An event whose number is taken, or passed as a gap, is kept aside; and until it is, the
+    /// number is not acknowledged: the device might let go of it.
+    private mutating func takeRival(_ parcel: Parcel, _ kind: DeadLetter.Class, _ reason: String) {
         guard let number = parcel.lane, let lane = lanes[number] else { return }
         var rival = parcel
         rival.isRival = true
         rival.cause = DeadLetter.Cause(
-            reason: "another event with other bytes has this identity", stage: .event,
-            kind: .collision, topic: SinkRecord.topic(of: lane.identity.lane), attempts: 0)
+            reason: reason, stage: .event, kind: kind,
+            topic: SinkRecord.topic(of: lane.identity.lane), attempts: 0)
         lanes[number]?.tracker.addRival(to: parcel.number)
         enqueue(rival)
-        notice(
+    }
+
+    private func rivalry(_ parcel: Parcel, _ what: String) -> String {
+        guard let lane = parcel.lane.flatMap({ lanes[$0] }) else { return "" }
+        return
             "\(lane.identity.device): event \(lane.identity.lane.name) \(parcel.number) of epoch "
-                + "\(lane.identity.epoch.text) came with two contents. Two devices have one "
-                + "identity, or a card was put back; look at both in \(DeadLetter.topic)")
+            + "\(lane.identity.epoch.text) \(what). "
     }
 
     /// The hash that the device sent must go on from the one that this session computed.

@@ -148,7 +148,11 @@ extension BridgeSession {
 
     /// Digits change each second in some reasons; a hello each second would tell nobody more.
     private func kindOfReason(_ reason: String?) -> String? {
-        reason.map { $0.filter { !$0.isNumber } }
+        // By bytes: it is asked with each action, and characters have to be looked up.
+        reason.map { reason in
+            let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+            return String(decoding: reason.utf8.filter { !digits.contains($0) }, as: UTF8.self)
+        }
     }
 
     /// What the broker says to the first shard when the bridge is gone without a word. MQTT has one

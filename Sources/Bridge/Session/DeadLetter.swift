@@ -16,12 +16,17 @@ public enum DeadLetter {
         case collision = 1
         /// It claims to be another device's.
         case unauthorised = 2
+        /// Its number was declared a gap before it came, and is passed: behind its successors it
+        /// would stand out of order. A cloned or restored card may declare what the other one still
+        /// has.
+        case gap = 3
 
         public var name: String {
             switch self {
             case .poison: "poison"
             case .collision: "collision"
             case .unauthorised: "unauthorised"
+            case .gap: "gap"
             }
         }
     }

@@ -13,12 +13,12 @@ struct LaneTracker: Sendable {
     /// A number with its event, or a run of numbers that the device declared a gap.
     struct Slot: Hashable, Sendable {
         var numbers: ClosedRange<Int64>
-        /// Of the event's line, to know the same event again; 0 for a gap.
-        var hash: UInt64
+        /// Of the event's line, to know the same event again; nil for a gap.
+        var hash: UInt64?
         /// The record whose report decides; nil once it is safe, and for a gap.
         var token: RecordToken?
-        /// Dead letters of other events that came under this number and have no report yet. The
-        /// number is not acknowledged before they are kept too.
+        /// Dead letters of events that came under this number, which was taken or is a gap, and
+        /// have no report yet. The number is not acknowledged before they are kept too.
         var rivals: UInt16 = 0
         /// Where the record went.
         var place: Place?
@@ -49,6 +49,8 @@ struct LaneTracker: Sendable {
         case known
         /// Taken, with other bytes: two events claim one identity.
         case rival
+        /// Declared a gap before: who said so, has no event of this number, or has none any more.
+        case inGap
         /// So long ago acknowledged that its bytes are forgotten.
         case past
         /// Others must come before it.
@@ -141,7 +143,8 @@ struct LaneTracker: Sendable {
         if number == next { return .new }
         if number > next { return .early }
         guard let slot = slot(of: number) else { return .past }
-        return slots[slot].hash == hash ? .known : .rival
+        guard let known = slots[slot].hash else { return .inGap }
+        return known == hash ? .known : .rival
     }
 
     /// Takes the next number.
@@ -154,13 +157,14 @@ struct LaneTracker: Sendable {
     mutating func take(gap: ClosedRange<Int64>) -> Bool {
         guard gap.lowerBound <= next else { return false }
         guard gap.upperBound >= next else { return true }
-        slots.append(Slot(numbers: next...gap.upperBound, hash: 0, token: nil))
+        slots.append(Slot(numbers: next...gap.upperBound, hash: nil, token: nil))
         next = gap.upperBound + 1
         advance()
         return true
     }
 
-    /// Another event came under a number that is taken; its dead letter is on the way.
+    /// Another event came under a number that is taken, or any under one that is a gap; its dead
+    /// letter is on the way.
     mutating func addRival(to number: Int64) {
         guard let slot = slot(of: number) else { return }
         slots[slot].rivals += 1
