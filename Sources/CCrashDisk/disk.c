@@ -108,7 +108,10 @@ int disk_write(struct crash_disk *disk, int number, const void *bytes, size_t co
     uint64_t end = at + count;
     if (disk->capacity && end > inode->now.count) {
         uint64_t more = blocks(end) - blocks(inode->now.count);
-        if (more && disk_used(disk) + more > disk->capacity) return ENOSPC;
+        if (more && disk_used(disk) + more > disk->capacity) {
+            disk->refusals += 1;
+            return ENOSPC;
+        }
     }
     if (count == 0) return code;
     uint64_t before = inode->now.count;

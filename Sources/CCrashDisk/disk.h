@@ -95,6 +95,7 @@ struct crash_disk {
     struct lock locks[locks_max];
     uint64_t tokens;
     uint64_t capacity;
+    uint64_t refusals;
     bool syncs_are_ignored;
     uint64_t counts[kinds_count];
     unsigned armed_calls;

@@ -145,6 +145,13 @@ void crash_disk_set_capacity(struct crash_disk *disk, uint64_t bytes) {
     leave(disk, 0);
 }
 
+uint64_t crash_disk_refusals(struct crash_disk *disk) {
+    enter(disk);
+    uint64_t refusals = disk->refusals;
+    leave(disk, 0);
+    return refusals;
+}
+
 void crash_disk_set_time(struct crash_disk *disk, int64_t unix_milliseconds) {
     enter(disk);
     disk->unix_milliseconds = unix_milliseconds;

@@ -2,25 +2,25 @@ import CrashDisk
 import Transit
 import Wire
 
-// What each fault of the plan does to the chain. One that finds nothing to hit has not occurred,
-// and is not counted.
+// What each fault of the plan does to the chain, if it finds something to hit.
 
 extension Chain {
-    func apply(_ kind: FaultKind) {
+    /// - Parameter fault: its place in the plan.
+    func apply(_ kind: FaultKind, _ fault: Int) -> FaultFate {
         switch kind {
         case .powerLosses, .daemonKills, .uplinkKills, .fullDisks, .clockSteps, .weeksOffline,
             .lostCursors, .oldCursors, .damagedCursors:
-            applyToMachine(kind)
+            applyToMachine(kind, fault)
         case .restoredDatabases, .restoredCards, .clonedCards:
             applyToCard(kind)
         case .brokerRestarts, .brokerAmnesias, .brokerRelapses, .linkResets, .linkStalls,
             .halfOpenLinks:
             applyToBroker(kind)
         case .bridgeKills, .sharedShards, .kafkaOutages, .kafkaFailings:
-            applyToCluster(kind)
+            applyToCluster(kind, fault)
         case .lostAcknowledgements, .forgedAcknowledgements, .repeatedAcknowledgements,
             .oldAcknowledgements, .foreignAcknowledgements, .forgottenAcknowledgements:
-            applyToAcknowledgements(kind)
+            applyToAcknowledgements(kind, fault)
         default:
             preconditionFailure("\(kind.name) follows from others, and is never planned")
         }
@@ -28,55 +28,55 @@ extension Chain {
 
     // MARK: The device
 
-    private func applyToMachine(_ kind: FaultKind) {
+    private func applyToMachine(_ kind: FaultKind, _ fault: Int) -> FaultFate {
         let machine = faultDice.pick(machines)
-        guard machine.isPowered else { return }
+        guard machine.isPowered else { return .waiting }
         switch kind {
-        case .powerLosses: losePower(machine)
+        case .powerLosses: return losePower(machine, fault)
         case .daemonKills:
-            count(kind)
+            guard machine.journal != nil else { return .waiting }
             tell(machine.name, "busbard is killed")
             machine.killDaemon(self)
         case .uplinkKills:
-            guard let uplink = machine.uplink else { return }
-            count(kind)
-            tell(machine.name, "busbar-uplink is killed")
+            guard let uplink = machine.uplink, uplink.doom == nil else { return .waiting }
             if faultDice.chance(50) {
-                uplink.actionsLeft = faultDice.number(1...20)
-            } else {
-                machine.killUplink(self)
+                uplink.doom = Doom(stepsLeft: faultDice.number(1...20), fault: fault)
+                return .armed
             }
+            tell(machine.name, "busbar-uplink is killed")
+            machine.killUplink(self)
         case .fullDisks:
-            count(kind)
+            guard machine.disk.capacity == nil else { return .waiting }
             tell(machine.name, "the disk is full")
             machine.wasDiskFull = true
             machine.disk.capacity =
                 machine.disk.used + Int64(4_096) * faultDice.number(Int64(0)...3)
-            after(faultDice.number(Int64(2_000)...60_000)) { _ in machine.disk.capacity = nil }
+            machine.fullDisk = (fault, machine.disk.refusals)
+            return .armed
         case .clockSteps:
-            count(kind)
             let step: Int64 = faultDice.pick([-86_400_000, 315_360_000_000, -3_600_000])
             tell(machine.name, "the clock steps by \(step / 3_600_000) h")
             machine.clockError += step
         case .weeksOffline:
-            guard !machine.isCutOff else { return }
-            count(kind)
+            guard !machine.isCutOff else { return .waiting }
             cutOff(machine, for: faultDice.number(Int64(14)...35) * 86_400_000)
-        default: spoilCursor(kind, of: machine)
+        default: return spoilCursor(kind, of: machine)
         }
+        return .happened
     }
 
-    private func losePower(_ machine: Machine) {
-        count(.powerLosses)
+    private func losePower(_ machine: Machine, _ fault: Int) -> FaultFate {
+        guard !machine.isPowerArmed else { return .waiting }
         if faultDice.chance(50) {
             // In the midst of whatever the card does n calls from now.
-            machine.disk.arm(.power, at: faultDice.number(1...60))
+            machine.armPower(fault, at: faultDice.number(1...60))
             tell(machine.name, "the power will go in the middle of a write")
-            return
+            return .armed
         }
         tell(machine.name, "the power is cut")
         machine.losePower(self)
         powerLater(machine)
+        return .happened
     }
 
     private func powerLater(_ machine: Machine) {
@@ -99,40 +99,37 @@ extension Chain {
 
     func wakeBridges() { for bridge in bridges { bridge.turn(self) } }
 
-    private func spoilCursor(_ kind: FaultKind, of machine: Machine) {
+    private func spoilCursor(_ kind: FaultKind, of machine: Machine) -> FaultFate {
         let path = Machine.uplinkDirectory + "/" + Machine.cursorName
         guard machine.uplink != nil,
             case .bytes(let bytes) = machine.disk.read(path, limit: 4_096), !bytes.isEmpty
-        else { return }
+        else { return .waiting }
         switch kind {
         case .lostCursors:
             try? machine.disk.remove(path)
         case .oldCursors:
-            guard let old = machine.oldCursor, old != bytes else { return }
+            guard let old = machine.oldCursor, old != bytes else { return .waiting }
             try? machine.disk.overwrite(path, with: old)
         default:
             try? machine.disk.flip(bit: faultDice.number(0...(bytes.count * 8 - 1)), of: path)
         }
-        count(kind)
         tell(machine.name, "\(kind.name): the uplink's cursor file, while it starts anew")
         machine.killUplink(self)
+        return .happened
     }
 
     // MARK: Cards
 
-    private func applyToCard(_ kind: FaultKind) {
+    private func applyToCard(_ kind: FaultKind) -> FaultFate {
         guard let machine = machines.first, machine.isPowered, let image = machine.images.first
-        else { return }
+        else { return .waiting }
         if kind == .clonedCards {
-            guard machines.count == 1 else { return }
-            count(kind)
             tell("device", "a copy of its card starts in another machine")
             let clone = Machine(number: 1, disk: image.disk.copy(seed: faultDice.next()))
             machines.append(clone)
             clone.powerOn(self)
-            return
+            return .happened
         }
-        count(kind)
         tell(
             "device",
             "\(kind == .restoredCards ? "the card" : "the database") is put back from a copy")
@@ -142,11 +139,12 @@ extension Chain {
             machine.restoreDatabase(image, self)
         }
         powerLater(machine)
+        return .happened
     }
 
     // MARK: The broker and the roads
 
-    private func applyToBroker(_ kind: FaultKind) {
+    private func applyToBroker(_ kind: FaultKind) -> FaultFate {
         let memory: Broker.Memory
         switch kind {
         case .brokerRestarts: memory = .whole
@@ -154,8 +152,7 @@ extension Chain {
         case .brokerAmnesias: memory = .none
         default: return applyToLink(kind)
         }
-        guard broker.isUp else { return }
-        count(kind)
+        guard broker.isUp else { return .waiting }
         tell("broker", "stops")
         broker.stop(self)
         after(faultDice.number(Int64(100)...30_000)) { chain in
@@ -164,37 +161,36 @@ extension Chain {
             chain.tell("broker", "starts; memory: \(memory)")
             chain.broker.start(with: memory)
         }
+        return .happened
     }
 
-    private func applyToLink(_ kind: FaultKind) {
-        let links = broker.openLinks
-        guard !links.isEmpty else { return }
+    private func applyToLink(_ kind: FaultKind) -> FaultFate {
+        let links = broker.openLinks.filter { !$0.isDead }
+        guard !links.isEmpty else { return .waiting }
         let link = faultDice.pick(links)
-        count(kind)
         tell("road", "\(kind.name): \(link.client.clientID)")
         switch kind {
         case .linkResets: link.reset(self)
         case .linkStalls: link.stall(for: faultDice.number(Int64(100)...30_000), self)
         default: link.fallSilent(self)
         }
+        return .happened
     }
 
     // MARK: The cluster
 
-    private func applyToCluster(_ kind: FaultKind) {
+    private func applyToCluster(_ kind: FaultKind, _ fault: Int) -> FaultFate {
         switch kind {
         case .bridgeKills:
-            guard !bridges.isEmpty else { return }
-            let bridge = faultDice.pick(bridges)
-            count(kind)
+            guard let bridge = bridges.filter({ $0.doom == nil }).randomElement(using: &faultDice)
+            else { return .waiting }
             if faultDice.chance(50) {
-                bridge.actionsLeft = faultDice.number(1...30)
-            } else {
-                killBridge(bridge)
+                bridge.doom = Doom(stepsLeft: faultDice.number(1...30), fault: fault)
+                return .armed
             }
+            killBridge(bridge)
         case .sharedShards:
-            guard bridges.count == 1 else { return }
-            count(kind)
+            guard bridges.count == 1 else { return .waiting }
             tell("cluster", "a second bridge takes the same shard")
             startBridge()
             after(faultDice.number(Int64(5_000)...60_000)) { chain in
@@ -204,8 +200,7 @@ extension Chain {
                 chain.bridges.removeAll { $0 === leaving }
             }
         case .kafkaOutages:
-            guard kafka.isUp else { return }
-            count(kind)
+            guard kafka.isUp else { return .waiting }
             tell("kafka", "all brokers are down")
             kafka.stop()
             after(faultDice.number(Int64(1_000)...180_000)) { chain in
@@ -213,46 +208,47 @@ extension Chain {
                 chain.kafka.start()
             }
         default:
-            count(kind)
-            kafka.failurePercent = faultDice.pick([0, 10, 50])
-            kafka.lostReportPercent = faultDice.pick([0, 10, 50])
+            (kafka.failurePercent, kafka.lostReportPercent) =
+                faultDice.pick([(10, 0), (0, 10), (10, 10), (50, 0), (0, 50), (50, 50)])
             tell("kafka", "begins to fail now and then")
             after(faultDice.number(Int64(5_000)...60_000)) { $0.kafka.endFailing() }
         }
+        return .happened
     }
 
     // MARK: Acknowledgements
 
-    private func applyToAcknowledgements(_ kind: FaultKind) {
+    private func applyToAcknowledgements(_ kind: FaultKind, _ fault: Int) -> FaultFate {
         switch kind {
         case .lostAcknowledgements:
-            // Counted one by one, when there are any.
-            acknowledgementsLostUntil = now + faultDice.number(Int64(1_000)...30_000)
+            acknowledgementLosses.append(
+                (fault, now + faultDice.number(Int64(1_000)...30_000)))
+            return .armed
         case .forgottenAcknowledgements:
-            for lane in Lane.allCases {
-                let topic = Topics.ack(device: Machine.device, lane: lane)
-                guard broker.retainedMessage(topic) != nil else { continue }
-                count(kind)
+            let topics = Lane.allCases.map { Topics.ack(device: Machine.device, lane: $0) }
+                .filter { broker.retainedMessage($0) != nil }
+            for topic in topics {
                 tell("broker", "somebody takes away \(topic)")
                 broker.forgetRetained(topic)
             }
+            return topics.isEmpty ? .waiting : .happened
         case .repeatedAcknowledgements, .oldAcknowledgements:
-            guard broker.isUp, !heard.isEmpty else { return }
+            guard broker.isUp, !heard.isEmpty else { return .waiting }
             var message = faultDice.pick(heard)
             message.isRetained = kind == .oldAcknowledgements
-            count(kind)
             tell("attacker", "repeats \(describe(message))")
             broker.publish(message, self)
+            return .happened
         default:
-            forge(kind)
+            return forge(kind)
         }
     }
 
     /// An acknowledgement of everything that the device has, by somebody who has no key for it.
-    private func forge(_ kind: FaultKind) {
+    private func forge(_ kind: FaultKind) -> FaultFate {
         guard broker.isUp, let machine = machines.first(where: \.isPowered),
             let journal = machine.journal
-        else { return }
+        else { return .waiting }
         let lane = faultDice.pick(Lane.allCases)
         // Of a batch that is under way, if there is one: with the right digest, which anybody who
         // can read the broker knows.
@@ -272,8 +268,8 @@ extension Chain {
             topic: Topics.ack(device: Machine.device, lane: lane),
             payload: key.seal(acknowledgement).encoded(), isRetained: faultDice.chance(30),
             quality: 1)
-        count(kind)
         tell("attacker", "forges \(describe(message))")
         broker.publish(message, self)
+        return .happened
     }
 }

@@ -1,4 +1,5 @@
 import CrashDisk
+import Wire
 
 /// What came of one seed.
 public struct ChainReport: Sendable {
@@ -10,6 +11,8 @@ public struct ChainReport: Sendable {
     public var events: Int
     /// Applied by the consumer, the journal's own too.
     public var effects: Int
+    /// Of these, by the lane's raw value.
+    public var effectsByLane: [Int]
     public var duplicates: Int
     public var virtualMilliseconds: Int64
     public var steps: Int
@@ -27,7 +30,8 @@ public func simulateChain(
     return ChainReport(
         seed: seed, violation: chain.oracle.firstViolation, story: chain.story.lines,
         faults: chain.faults, events: chain.oracle.events.count,
-        effects: chain.oracle.effectCount, duplicates: chain.oracle.duplicateCount,
+        effects: chain.oracle.effectCount, effectsByLane: chain.oracle.effectCounts,
+        duplicates: chain.oracle.duplicateCount,
         virtualMilliseconds: chain.now, steps: chain.stepCount)
 }
 
@@ -39,7 +43,6 @@ extension Chain {
     private static let freshLimit: Int64 = 300_000
 
     func runAll() {
-        let plan = FaultPlan(&faultDice, knobs: knobs)
         let machine = Machine(number: 0, disk: CrashDisk(seed: machineDice.next()))
         if defect == .synchronousWeakened { machine.disk.ignoreSyncs(true) }
         machines = [machine]
@@ -47,13 +50,31 @@ extension Chain {
         machine.powerOn(self)
         saveNowAndThen()
         stateNowAndThen()
-        planImages(plan, of: machine)
-        for fault in plan.faults { at(fault.at) { $0.apply(fault.kind) } }
+        planImages(of: machine)
+        for (index, fault) in plan.faults.enumerated() { at(fault.at) { $0.attempt(index) } }
         run(until: knobs.faultTime)
+        awaitFaults()
         calmDown()
         settle(of: machine)
         if machines.count > 1 { settleClone() }
         breakCycles()
+    }
+
+    /// Goes on until everything that was planned has happened: what looks for something to hit
+    /// finds it sooner or later.
+    private func awaitFaults() {
+        // Weeks: as long as the line may be cut.
+        let (limit, step): (Int64, Int64) =
+            knobs.isWeeksLong ? (40 * 86_400_000, 3_600_000) : (3_600_000, 1_000)
+        let end = now + limit
+        while now < end, oracle.firstViolation == nil, pendingFault != nil {
+            run(until: now + step)
+        }
+        guard oracle.firstViolation == nil, let fault = pendingFault else { return }
+        fail(
+            .faultsHappen,
+            expected: "\(fault.kind.name), planned for \(Story.time(fault.at))",
+            found: "nothing that it could hit by \(Story.time(now))")
     }
 
     private func saveNowAndThen() {
@@ -69,8 +90,7 @@ extension Chain {
             guard !chain.isCalm else { return }
             for machine in chain.machines where machine.isPowered {
                 for _ in 0..<chain.machineDice.number(1...chain.knobs.eventBurstMax) {
-                    let isAlarm = chain.machineDice.chance(chain.knobs.alarmPercent)
-                    _ = machine.state(isAlarm: isAlarm, chain)
+                    _ = machine.state(in: chain.drawLane(), chain)
                 }
             }
             chain.stateNowAndThen()
@@ -78,20 +98,32 @@ extension Chain {
     }
 
     /// Somebody copies the card and the cursor in good times; a fault of the plan puts it back.
-    private func planImages(_ plan: FaultPlan, of machine: Machine) {
+    private func drawLane() -> Lane {
+        if machineDice.chance(knobs.alarmPercent) { return .alarm }
+        return machineDice.chance(knobs.samplePercent) ? .telemetry : .event
+    }
+
+    private func planImages(of machine: Machine) {
         for fault in plan.faults {
             switch fault.kind {
             case .restoredDatabases, .restoredCards, .clonedCards:
-                at(faultDice.number(Int64(500)...fault.at - 1)) { chain in
-                    guard machine.isPowered else { return }
-                    machine.images = [machine.takeImage(chain)]
-                    chain.tell("device", "somebody copies its card")
-                }
+                at(faultDice.number(Int64(500)...fault.at - 1)) { $0.copyCard(of: machine) }
             case .oldCursors:
-                at(faultDice.number(Int64(500)...fault.at - 1)) { _ in machine.keepOldCursor() }
+                at(faultDice.number(Int64(500)...fault.at - 1)) { $0.copyCursor(of: machine) }
             default: break
             }
         }
+    }
+
+    private func copyCard(of machine: Machine) {
+        guard machine.isPowered else { return after(1_000) { $0.copyCard(of: machine) } }
+        machine.images = [machine.takeImage(self)]
+        tell("device", "somebody copies its card")
+    }
+
+    private func copyCursor(of machine: Machine) {
+        guard !isCalm, !machine.keepOldCursor() else { return }
+        after(5_000) { $0.copyCursor(of: machine) }
     }
 
     /// Everything that is broken is repaired, as it is sooner or later.
@@ -99,19 +131,21 @@ extension Chain {
         guard oracle.firstViolation == nil else { return }
         isCalm = true
         tell("world", "from here on nothing goes wrong")
-        acknowledgementsLostUntil = now
+        acknowledgementLosses = []
         if !broker.isUp { broker.start(with: .whole) }
         kafka.start()
         kafka.endFailing()
         for machine in machines {
             machine.isCutOff = false
             machine.disk.capacity = nil
-            machine.disk.disarm()
+            machine.fullDisk = nil
+            machine.disarm(self)
         }
         for clone in machines.dropFirst() { clone.retire(self) }
         if !machines[0].isPowered { machines[0].powerOn(self) }
         while bridges.count > 1 { bridges.removeLast().kill(self) }
-        for bridge in bridges { bridge.actionsLeft = nil }
+        for bridge in bridges { bridge.doom = nil }
+        for machine in machines { machine.uplink?.doom = nil }
         if bridges.isEmpty { startBridge() }
         wakeBridges()
     }
@@ -144,7 +178,7 @@ extension Chain {
     }
 
     private func sendFreshAlarm(from machine: Machine) {
-        guard let id = machine.state(isAlarm: true, self) else {
+        guard let id = machine.state(in: .alarm, self) else {
             return fail(.freshAlarm, expected: "busbard to run", found: "no journal")
         }
         // Where weeks are simulated, the uplink looks at the journal and for the broker each half

@@ -34,8 +34,12 @@ final class Chain {
     private(set) var stepCount = 0
     /// Acknowledgements that bridges have published, oldest first: what an attacker may have heard.
     private(set) var heard: [Message] = []
-    /// Until then acknowledgements get lost on their way.
-    var acknowledgementsLostUntil: Int64 = 0
+    /// When acknowledgements get lost on their way, and for which fault of the plan.
+    var acknowledgementLosses: [(fault: Int, until: Int64)] = []
+
+    let plan: FaultPlan
+    /// By a fault's place in the plan.
+    var fates: [FaultFate]
 
     /// What the bridges share and the devices' keys come from.
     let bridgeSecret: BridgeSecret
@@ -54,6 +58,8 @@ final class Chain {
         faultDice = dice.split()
         bridgeSecret = Self.secret("5a")
         acknowledgementKey = .derived(fromBridgeSecret: bridgeSecret, device: Machine.device)
+        plan = FaultPlan(&faultDice, knobs: self.knobs)
+        fates = plan.faults.map { _ in .waiting }
         story = Story(isTold: isTold)
         broker = Broker(
             inflightCapacity: self.knobs.brokerInflight, queueCapacity: self.knobs.brokerQueue)
@@ -106,8 +112,15 @@ final class Chain {
 
     /// Whether a publication reaches the broker.
     func reaches(_ message: Message) -> Bool {
-        guard now < acknowledgementsLostUntil, message.topic.contains("/ack/") else { return true }
-        count(.lostAcknowledgements)
+        guard message.topic.contains("/ack/") else { return true }
+        // Each loss lasts until its time is over and it has taken one.
+        acknowledgementLosses.removeAll { $0.until <= now && fates[$0.fault] == .happened }
+        guard !acknowledgementLosses.isEmpty else { return true }
+        let isFirst = acknowledgementLosses.contains { fates[$0.fault] != .happened }
+        for loss in acknowledgementLosses where fates[loss.fault] != .happened {
+            struck(loss.fault)
+        }
+        if !isFirst { count(.lostAcknowledgements) }
         tell("broker", "never sees \(describe(message))")
         return false
     }
@@ -128,6 +141,7 @@ final class Chain {
             tell("kafka", "has \(Self.short(id)) once more; no effect")
         case .collision: tell("consumer", "ALERT: \(Self.short(id)) has two contents")
         case .deadLetter:
+            if record.header("busbar_dlq_class") == "gap" { count(.lettersFromGaps) }
             tell(
                 "kafka",
                 "has \(Self.short(id)) as a dead letter: "

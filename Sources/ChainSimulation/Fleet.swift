@@ -1,6 +1,7 @@
 import CrashDisk
 import LinuxHAL
 import Synchronization
+import Wire
 
 /// What many seeds have shown together.
 public struct FleetReport: Sendable {
@@ -10,6 +11,8 @@ public struct FleetReport: Sendable {
     public var seedsWithFault = [Int](repeating: 0, count: FaultCounts().rows.count)
     public var events = 0
     public var effects = 0
+    /// Of these, by the lane's raw value.
+    public var effectsByLane = [Int](repeating: 0, count: Lane.allCases.count)
     public var duplicates = 0
     public var virtualMilliseconds: Int64 = 0
     public var steps = 0
@@ -26,16 +29,19 @@ public struct FleetReport: Sendable {
         }
         events += report.events
         effects += report.effects
+        for lane in effectsByLane.indices { effectsByLane[lane] += report.effectsByLane[lane] }
         duplicates += report.duplicates
         virtualMilliseconds += report.virtualMilliseconds
         steps += report.steps
         if report.violation != nil, report.seed < broken?.seed ?? .max { broken = report }
     }
 
-    /// Faults that never occurred: a run of many seeds with one of these has proved nothing about
-    /// it.
+    /// Faults that never occurred, and lanes in which nothing came through: a run of many seeds
+    /// with one of these has proved nothing about it.
     public var absentFaults: [String] {
         faults.rows.filter { $0.count == 0 }.map(\.name)
+            + Lane.allCases.filter { effectsByLane[Int($0.rawValue)] == 0 }
+            .map { "events of the \($0.name) lane" }
     }
 }
 

@@ -1,4 +1,5 @@
 public import JSON
+import Wire
 
 // Reports in words and as JSON.
 
@@ -72,6 +73,8 @@ extension FleetReport {
             "\(seeds) seeds in \(milliseconds / 1_000) s: \(years) years of virtual time, "
                 + "\(steps) steps")
         lines.append("\(events) events stated, \(effects) effects, \(duplicates) duplicates")
+        let byLane = Lane.allCases.map { "\($0.name) \(effectsByLane[Int($0.rawValue)])" }
+        lines.append("effects by lane: " + byLane.joined(separator: ", "))
         if broken == nil { lines.append("every rule held") }
         return lines
     }

@@ -93,6 +93,9 @@ public final class CrashDisk: StateStorage {
 
     public var used: Int64 { Int64(crash_disk_used(disk)) }
 
+    /// Writes that had no room since the disk was made.
+    public var refusals: Int { Int(crash_disk_refusals(disk)) }
+
     /// What SQLite is told when it asks for the time of day.
     public func setTime(unixMilliseconds: Int64) { crash_disk_set_time(disk, unixMilliseconds) }
 

@@ -136,8 +136,17 @@ extension Journal {
         for lane in Lane.allCases {
             let index = Int(lane.rawValue)
             guard used[index].next > counters[index].next else { continue }
-            doubtful.append((lane, counters[index].next...(used[index].next - 1)))
+            let burnt = counters[index].next...(used[index].next - 1)
             counters[index].next = used[index].next
+            // One range a lane, however often a full disk refuses a commit: each is a row to be
+            // stored, and a disk may be full for days.
+            if let known = doubtful.firstIndex(where: {
+                $0.lane == lane && $0.range.upperBound + 1 == burnt.lowerBound
+            }) {
+                doubtful[known].range = doubtful[known].range.lowerBound...burnt.upperBound
+            } else {
+                doubtful.append((lane, burnt))
+            }
         }
     }
 

@@ -51,6 +51,52 @@ struct ChainTests {
     }
 }
 
+/// A run that meant well proves nothing: each fault of its plan must have found something to hit.
+@Suite("What was planned happens")
+struct FaultFateTests {
+    @Test("every fault of a plan has happened, and is counted", arguments: UInt64(41)...60)
+    func allHappen(seed: UInt64) {
+        let chain = Chain(seed: seed)
+        chain.runAll()
+        #expect(chain.oracle.firstViolation == nil)
+        #expect(chain.pendingFault == nil)
+        for kind in Set(chain.plan.faults.map(\.kind)) {
+            let planned = chain.plan.faults.count { $0.kind == kind }
+            #expect(chain.faults[kind] >= planned, "\(kind.name)")
+        }
+    }
+
+    @Test("one that finds nothing to hit waits, and happens when there is something")
+    func waits() {
+        let chain = Chain(seed: 1)
+        let fault = chain.plan.faults.startIndex
+        chain.broker.start(with: .whole)
+        // Nobody is connected, and no acknowledgement was heard.
+        for kind in [FaultKind.linkResets, .repeatedAcknowledgements, .bridgeKills] {
+            #expect(chain.apply(kind, fault) == .waiting, "\(kind.name)")
+        }
+        chain.startBridge()
+        #expect(chain.apply(.bridgeKills, fault) != .waiting)
+    }
+
+    @Test("one that is armed has not happened before it strikes; without its victim it waits again")
+    func armed() {
+        let chain = Chain(seed: 1)
+        chain.fates[0] = .armed
+        #expect(chain.pendingFault != nil)
+        let before = chain.faults[chain.plan.faults[0].kind]
+        chain.missed(Doom(stepsLeft: 3, fault: 0))
+        #expect(chain.fates[0] == .waiting)
+        #expect(chain.faults[chain.plan.faults[0].kind] == before)
+        chain.fates[0] = .armed
+        chain.struck(0)
+        #expect(chain.fates[0] == .happened)
+        #expect(chain.faults[chain.plan.faults[0].kind] == before + 1)
+        chain.missed(0)
+        #expect(chain.fates[0] == .happened, "what has happened stays so")
+    }
+}
+
 @Suite("Virtual time")
 struct AgendaTests {
     @Test("steps come by time, and at one time in the order in which they were planned")

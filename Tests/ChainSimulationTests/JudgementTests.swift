@@ -93,6 +93,32 @@ struct OracleTests {
         }
     }
 
+    @Test("A word of a collision where there is one content is a broken rule")
+    func falseCollision() {
+        var oracle = oracle(["a"])
+        _ = oracle.arrived(record(1, "a"), now: 1)
+        _ = oracle.arrived(record(1, "a", topic: "busbar.dlq.v1", kind: "gap"), now: 2)
+        #expect(oracle.firstViolation == nil)
+        _ = oracle.arrived(record(1, "a", topic: "busbar.dlq.v1", kind: "collision"), now: 3)
+        #expect(oracle.firstViolation?.rule == .neverTwoContents)
+    }
+
+    @Test("The number of an event that nobody has seen is the one before its successor's")
+    func inferred() {
+        var oracle = Oracle()
+        var ids: [Int] = []
+        for seq in Int64(1)...4 {
+            let id = oracle.issue(machine: 0, lane: .event, now: 0)
+            let data = Array("{\"job\":\(seq)}".utf8)
+            oracle.register(
+                id, content: fingerprint(type: "io.busbar.heating.started.v1", data: data))
+            ids.append(id)
+            if seq == 3 { oracle.learn(row(7, data)) }
+        }
+        oracle.inferNumbers(of: ids)
+        #expect(oracle.events.map(\.seq) == [5, 6, 7, nil])
+    }
+
     @Test("A drop that was declared ends the promise of what it names, and of nothing else")
     func drops() {
         var oracle = Oracle()

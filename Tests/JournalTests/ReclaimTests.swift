@@ -1,5 +1,6 @@
 import CrashDisk
 import Events
+import Glibc
 import Journal
 import Testing
 import Units
@@ -281,5 +282,27 @@ struct ReclaimTests {
         #expect(lanes[0].oldestUnixMilliseconds == Device.wall.unixMilliseconds)
         #expect(lanes[2].last == 0 && lanes[2].oldestUnixMilliseconds == nil)
         #expect(try reader.page(of: .alarm, from: 1_002, maxEvents: 9, maxBytes: 9) == StoredPage())
+    }
+
+    @Test("a card that refuses commits for long leaves one gap, and not one for each attempt")
+    func refusedCommits() throws {
+        let queue = try Queue(3)
+        queue.disk.arm(.fromNowOn(EIO), at: 1, of: .sync)
+        var refused = 0
+        for minute in Int64(1)...50 {
+            let now = Instant(60_000 * minute)
+            do { try queue.journal.append([alarm(.flowLost, .error)], now: now) } catch {
+                refused += 1
+            }
+        }
+        #expect(refused == 50)
+        queue.disk.disarm()
+        try queue.journal.service(now: Instant(60_000 * 51))
+        let reader = queue.run.reader
+        let stored = try reader.events(lane: .alarm, limit: 999).map(\.seq)
+        #expect(stored.count == 53)
+        let gaps = try reader.gaps(lane: .alarm)
+        #expect(gaps.count == 1, "\(gaps)")
+        #expect(gaps.first.map { [$0.first, $0.last] } == [4, stored[3] - 1])
     }
 }

@@ -58,6 +58,8 @@ void crash_disk_ignore_syncs(struct crash_disk *disk, bool ignored);
 // Bytes in blocks of 4096 that all files may have together; 0: no limit.
 void crash_disk_set_capacity(struct crash_disk *disk, uint64_t bytes);
 uint64_t crash_disk_used(struct crash_disk *disk);
+// How many writes had no room since the disk was made.
+uint64_t crash_disk_refusals(struct crash_disk *disk);
 // What SQLite is told of the wall clock: milliseconds since 1970.
 void crash_disk_set_time(struct crash_disk *disk, int64_t unix_milliseconds);
 

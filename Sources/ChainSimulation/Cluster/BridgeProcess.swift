@@ -16,7 +16,7 @@ final class BridgeProcess: ClientOwner {
     private var stirredAt: Int64 = 0
     private let startTime: Int64
     /// Killed before the n-th action from now: at any step, not only between two messages.
-    var actionsLeft: Int?
+    var doom: Doom?
     private let reconnectPause: Int64
     private var isReportDue = false
 
@@ -57,7 +57,14 @@ final class BridgeProcess: ClientOwner {
         client.kill(chain)
         producer.kill()
         chain.tell(name, "is killed")
+        chain.missed(doom)
         return true
+    }
+
+    private func strike(_ chain: Chain) {
+        if let doom { chain.struck(doom.fault) }
+        doom = nil
+        chain.killBridge(self)
     }
 
     private func connect(_ chain: Chain) {
@@ -73,9 +80,9 @@ final class BridgeProcess: ClientOwner {
     /// Does what the session asks for until it waits.
     func turn(_ chain: Chain) {
         while isAlive {
-            if let left = actionsLeft {
-                actionsLeft = left - 1
-                guard left > 1 else { return chain.killBridge(self) }
+            if let left = doom?.stepsLeft {
+                doom?.stepsLeft = left - 1
+                guard left > 1 else { return strike(chain) }
             }
             switch session.action(now: instant(chain), wall: wall(chain)) {
             case .subscribe(let filters): subscribe(filters, chain)

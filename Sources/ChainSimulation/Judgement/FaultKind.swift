@@ -12,7 +12,7 @@ enum FaultKind: Int, CaseIterable {
     // What follows from them.
     case takeovers, brokerRedeliveries, libraryResends, brokerDrops
     case deliveryTimeouts, deliveryFailures, lostReports, refusedRecords, producerFull
-    case droppedEvents, newEpochs, duplicates
+    case droppedEvents, newEpochs, duplicates, lettersFromGaps
 
     var name: String {
         switch self {
@@ -56,6 +56,7 @@ enum FaultKind: Int, CaseIterable {
         case .droppedEvents: "dropped by quota"
         case .newEpochs: "new epochs"
         case .duplicates: "duplicates in Kafka"
+        case .lettersFromGaps: "events in declared gaps"
         }
     }
 }

@@ -36,11 +36,13 @@ struct Oracle {
     private var ids: [UInt64: Int] = [:]
     private var consumer = Consumer()
     private var lastApplied: [EventStream: Int64] = [:]
-    /// Everything that Kafka has under an identity, dead letters too.
-    private(set) var kept: [EventIdentity: UInt64] = [:]
+    /// Every content that Kafka has under an identity, dead letters too; the first one first.
+    private(set) var kept: [EventIdentity: [UInt64]] = [:]
     private(set) var firstViolation: Violation?
+    var effectCount: Int { effectCounts.reduce(0, +) }
     private(set) var duplicateCount = 0
-    private(set) var effectCount = 0
+    /// By the lane's raw value.
+    private(set) var effectCounts = [Int](repeating: 0, count: Lane.allCases.count)
     /// Epochs that a whole card went back into, so that nobody on the device can know which of
     /// their numbers were used: there the consumer must find the collision, and nothing makes it
     /// impossible. Nor is there one order of two lives.
@@ -94,8 +96,9 @@ struct Oracle {
             return nil
         }
         let content = fingerprint(type: type, data: record.value)
-        let isOther = kept[identity].map { $0 != content } ?? false
-        if kept[identity] == nil { kept[identity] = content }
+        let first = kept[identity]?.first
+        let isOther = first.map { $0 != content } ?? false
+        if kept[identity]?.contains(content) != true { kept[identity, default: []].append(content) }
         let event = ids[content]
         if event == nil, !isMadeByJournal(type) {
             fail(
@@ -106,10 +109,16 @@ struct Oracle {
         if type == "io.busbar.queue.dropped.v1" { noteDrop(record) }
         if record.topic == "busbar.dlq.v1" {
             if let event { events[event].deadLetters += 1 }
-            // A number that one machine declared a gap, and a clone of its card still has, is a
-            // collision for the bridge as well; there is only one content of it all the same.
-            if isOther, record.header("busbar_dlq_class") == "collision" {
-                noteCollision(identity, now)
+            if record.header("busbar_dlq_class") == "collision" {
+                if isOther {
+                    noteCollision(identity, now)
+                } else if first != nil, !mayCollide.contains(identity.epoch) {
+                    // It sends somebody to look for a cloned device.
+                    fail(
+                        .neverTwoContents,
+                        expected: "no word of a collision at \(id), which has one content",
+                        found: "a dead letter that tells of one", now: now)
+                }
             }
             return .deadLetter
         }
@@ -128,7 +137,7 @@ struct Oracle {
             noteCollision(identity, now)
             return .collision
         case .applied:
-            effectCount += 1
+            effectCounts[Int(identity.lane.rawValue)] += 1
             let last = lastApplied[identity.stream] ?? 0
             if identity.seq < last, !mayCollide.contains(identity.epoch) {
                 fail(
@@ -166,13 +175,27 @@ struct Oracle {
         if let id = ids[content] { return events[id].isMet }
         let identity = EventIdentity(
             device: device, epoch: row.epoch, lane: row.lane, seq: row.seq)
-        return kept[identity] == content
+        return kept[identity]?.contains(content) == true
     }
 
     /// Which number an event has got, so that a declared drop can be held against it.
     mutating func learn(_ row: EventRecord) {
         let content = fingerprint(type: "io.busbar." + row.type, data: row.data)
         if let id = ids[content] { events[id].seq = row.seq }
+    }
+
+    /// An event may be stored and dropped in one commit, and then nobody has seen its number: it is
+    /// the one before its successor's.
+    ///
+    /// - Parameter ids: what was promised with one commit, in order.
+    mutating func inferNumbers(of ids: [Int]) {
+        for lane in [Lane.event, .telemetry] {
+            var next: Int64?
+            for id in ids.reversed() where events[id].lane == lane {
+                if events[id].seq == nil, let next { events[id].seq = next - 1 }
+                next = events[id].seq
+            }
+        }
     }
 
     private mutating func noteDrop(_ record: SinkRecord) {

@@ -10,6 +10,7 @@ public struct Violation: Hashable, Sendable {
         case cursorBehindKafka = "nothing is acknowledged that Kafka does not have"
         case acknowledged = "what is in Kafka is acknowledged"
         case freshAlarm = "a fresh alarm gets through"
+        case faultsHappen = "what was planned happens"
     }
 
     public var rule: Rule

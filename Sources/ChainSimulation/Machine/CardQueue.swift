@@ -4,7 +4,7 @@ import Wire
 
 /// The journal's queues on a machine's card, as the uplink's program reads them beside busbard.
 struct CardQueue: QueueReader {
-    let reader: JournalReader
+    let connection: QueueConnection
     /// By lane, what is taken from each number: zero, save with the defect of numbers that begin
     /// again with 1.
     let shifts: [Int64]
@@ -12,7 +12,7 @@ struct CardQueue: QueueReader {
     func state(after known: [Int64]) throws(QueueError) -> QueueState {
         do throws(JournalError) {
             return QueueState(
-                lanes: try reader.lanes(after: known).map { lane in
+                lanes: try connection.lanes(after: known).map { lane in
                     let shift = shifts[Int(lane.lane.rawValue)]
                     return QueueState.LaneState(
                         epochs: lane.epochs.map {
@@ -24,12 +24,12 @@ struct CardQueue: QueueReader {
         } catch { throw QueueError("\(error)") }
     }
 
-    /// A page out of one that was read before, while nothing has changed on the card: opening the
-    /// database for each batch would be most of a run's work.
+    /// A page out of one that was read before, while nothing has changed on the card.
     static func part(
         of page: QueuePage, from: Int64, maxEvents: Int, maxBytes: Int
     ) -> QueuePage? {
-        guard from >= page.from, let last = page.records.last, from <= last.seq else { return nil }
+        guard let last = page.records.last else { return from == page.from ? page : nil }
+        guard from >= page.from, from <= last.seq else { return nil }
         var bytes = 0
         var records: [EventRecord] = []
         for record in page.records where record.seq >= from {
@@ -47,7 +47,7 @@ struct CardQueue: QueueReader {
     ) throws(QueueError) -> QueuePage {
         let shift = shifts[Int(lane.rawValue)]
         do throws(JournalError) {
-            var page = try reader.page(
+            var page = try connection.page(
                 of: lane, from: from + shift, maxEvents: maxEvents, maxBytes: maxBytes)
             for index in page.records.indices { page.records[index].seq -= shift }
             let gaps = page.gaps.filter { $0.upperBound > shift }

@@ -30,6 +30,10 @@ final class Machine {
     var isCutOff = false
     /// Taken out of service: it does not come back by itself.
     private(set) var isRetired = false
+    /// A power cut in the midst of a write is armed, for this fault of the plan.
+    private var powerDoom: Int?
+    /// The disk is full for this fault of the plan, and has refused so many calls by then.
+    var fullDisk: (fault: Int, refusals: Int)?
     /// Copies of the card that somebody has made.
     var images: [CardImage] = []
     /// The uplink's cursor file as it was once.
@@ -38,7 +42,10 @@ final class Machine {
     private var unpromised: [Int] = []
     /// Raised with everything that may change what a reader of the queues sees.
     private(set) var changeCount = 0
-    private var pages: [(change: Int, page: QueuePage)?] = [nil, nil, nil]
+    /// To open the database for each reading of the uplink would be most of a run's work.
+    private var queueConnection: QueueConnection?
+    /// What was read of the queues since the last change.
+    private var pages: [QueuePage?] = [nil, nil, nil]
     /// See `CardQueue.shifts`.
     private var numberShifts: [Int64] = [0, 0, 0]
     var sentCursor = UplinkCursor()
@@ -46,7 +53,9 @@ final class Machine {
     var judgedUpTo: [EventStream: Int64] = [:]
     /// A full disk makes the journal drop events for the sake of alarms.
     var wasDiskFull = false
-    private var learntUpTo: Int64 = 0
+    private var learntUpTo: [Lane: Int64] = [:]
+    /// At which change.
+    private var learntAt = -1
     private var lastEpoch: Identifier128?
     /// Invalidates steps that were planned for a life that is over.
     private var life = 0
@@ -57,25 +66,35 @@ final class Machine {
     var clientID: String { Self.device + "-uplink" }
     var name: String { number == 0 ? "device" : "clone" }
 
-    var queue: CardQueue {
-        CardQueue(
-            reader: JournalReader(directory: Self.directory, storage: disk),
-            shifts: numberShifts)
+    private func queue() throws(QueueError) -> CardQueue {
+        if let queueConnection {
+            return CardQueue(connection: queueConnection, shifts: numberShifts)
+        }
+        do throws(JournalError) {
+            let opened = try QueueConnection(
+                JournalReader(directory: Self.directory, storage: disk))
+            queueConnection = opened
+            return CardQueue(connection: opened, shifts: numberShifts)
+        } catch { throw QueueError("\(error)") }
     }
 
-    /// As `queue.page`, without reading again what was read since the last change.
+    /// Asked once for each change of the card, so ages and depths are from its beginning on;
+    /// nothing that is judged here depends on them.
+    func queueState() throws(QueueError) -> QueueState { try queue().state(after: [0, 0, 0]) }
+
+    /// As the queue has it, without reading again what was read since the last change.
     func page(
         of lane: Lane, from: Int64, maxEvents: Int, maxBytes: Int
     ) throws(QueueError) -> QueuePage {
         let index = Int(lane.rawValue)
-        if let known = pages[index], known.change == changeCount,
+        if let known = pages[index],
             let part = CardQueue.part(
-                of: known.page, from: from, maxEvents: maxEvents, maxBytes: maxBytes)
+                of: known, from: from, maxEvents: maxEvents, maxBytes: maxBytes)
         {
             return part
         }
-        let page = try queue.page(of: lane, from: from, maxEvents: 256, maxBytes: 1 << 20)
-        pages[index] = (changeCount, page)
+        let page = try queue().page(of: lane, from: from, maxEvents: 256, maxBytes: 1 << 20)
+        pages[index] = page
         return CardQueue.part(
             of: page, from: from, maxEvents: maxEvents, maxBytes: maxBytes) ?? page
     }
@@ -122,10 +141,25 @@ final class Machine {
     func losePower(_ chain: Chain) {
         guard isPowered else { return }
         isPowered = false
+        disarm(chain)
         disk.losePower(seed: chain.machineDice.next())
         endLife()
         uplink?.loseThePower(chain)
         uplink = nil
+    }
+
+    /// Lets the power go at a call of the disk from now on.
+    func armPower(_ fault: Int, at call: Int) {
+        disk.arm(.power, at: call)
+        powerDoom = fault
+    }
+
+    var isPowerArmed: Bool { powerDoom != nil }
+
+    func disarm(_ chain: Chain) {
+        disk.disarm()
+        if let powerDoom { chain.missed(powerDoom) }
+        powerDoom = nil
     }
 
     func retire(_ chain: Chain) {
@@ -133,22 +167,31 @@ final class Machine {
         isRetired = true
     }
 
-    func keepOldCursor() {
-        if case .bytes(let bytes) = cursorFile.read(limit: 4_096) { oldCursor = bytes }
+    /// - Returns: false when there is none.
+    func keepOldCursor() -> Bool {
+        guard case .bytes(let bytes) = cursorFile.read(limit: 4_096), !bytes.isEmpty else {
+            return false
+        }
+        oldCursor = bytes
+        return true
     }
 
     private func endLife() {
         life += 1
         // Another card, or an older state of this one, may go on from an earlier number.
-        learntUpTo = 0
+        learntUpTo = [:]
+        learntAt = -1
         serviceAt = nil
         journal = nil
         unpromised = []
-        changeCount += 1
+        queueConnection = nil
+        noteChange()
     }
 
     func killDaemon(_ chain: Chain) {
         guard journal != nil else { return }
+        // What was armed is disarmed with it.
+        disarm(chain)
         disk.kill()
         endLife()
         let life = life
@@ -176,7 +219,8 @@ final class Machine {
         if chain.defect == .rowidAsNumber { numberFromOne() }
         let journal = Journal(configuration, now: instant(chain), wall: wall(chain))
         self.journal = journal
-        noteChange(chain)
+        noteChange()
+        noteEpoch(chain)
         guard !endIfDead(chain) else { return }
         chain.tell(name, "busbard starts, epoch \(journal.epoch.text.prefix(8))")
         plan(service: chain.now + 100, chain)
@@ -218,25 +262,33 @@ final class Machine {
 
     // MARK: Events
 
-    /// The control loop states an event; the ring hands it to the journal.
-    func state(isAlarm: Bool, _ chain: Chain) -> Int? {
+    /// The control loop states an event, and the ring hands it to the journal; or a sample of the
+    /// plant is taken.
+    func state(in lane: Lane, _ chain: Chain) -> Int? {
         guard let journal else { return nil }
-        let lane: Lane = isAlarm ? .alarm : .event
         let id = chain.oracle.issue(machine: number, lane: lane, now: chain.now)
-        let fact = Self.fact(id, isAlarm: isAlarm)
-        chain.oracle.register(
-            id,
-            content: fingerprint(
-                type: fact.kind.type, data: encoder.data(of: fact)))
         tick += 1
-        let event = Event(
-            fact, tick: Tick(tick), at: instant(chain), correlation: Correlation(UInt64(id)))
         let lostBefore = journal.lost.total
-        try? journal.append([RecordedEvent(event, wall: wall(chain))], now: instant(chain))
+        if lane == .telemetry {
+            sample(id, journal, chain)
+        } else {
+            append(id, isAlarm: lane == .alarm, journal, chain)
+        }
         if journal.lost.total == lostBefore { unpromised.append(id) }
         chain.tell(name, "states event \(id), \(lane.name) lane")
         settle(chain)
         return id
+    }
+
+    private func append(_ id: Int, isAlarm: Bool, _ journal: Journal, _ chain: Chain) {
+        let fact = Self.fact(id, isAlarm: isAlarm)
+        chain.oracle.register(
+            id, content: fingerprint(type: fact.kind.type, data: encoder.data(of: fact)))
+        let event = Event(
+            fact, tick: Tick(tick), at: instant(chain), correlation: Correlation(UInt64(id)))
+        noteChange {
+            try? journal.append([RecordedEvent(event, wall: wall(chain))], now: instant(chain))
+        }
     }
 
     private static func fact(_ id: Int, isAlarm: Bool) -> Fact {
@@ -247,42 +299,85 @@ final class Machine {
                 value: Int32(id), limit: 10, requester: .site))
     }
 
+    private func sample(_ id: Int, _ journal: Journal, _ chain: Chain) {
+        let data = Array("{\"tick\":\(tick),\"sample\":\(id)}".utf8)
+        chain.oracle.register(
+            id, content: fingerprint(type: EventKind.sampleTaken.type, data: data))
+        let stamp = Stamp(
+            tick: Tick(tick), at: instant(chain), wall: wall(chain),
+            correlation: Correlation(UInt64(id)))
+        noteChange { journal.take(sample: data, stamp: stamp, now: instant(chain)) }
+    }
+
     /// After each call of the journal: what it has stored is promised, and what is left needs it
     /// to be called again.
     private func settle(_ chain: Chain) {
         guard !endIfDead(chain), let journal else { return }
-        noteChange(chain)
+        noteEpoch(chain)
+        noteRefusals(chain)
         if journal.pendingCount == 0 {
             for id in unpromised { chain.oracle.promise(id) }
-            unpromised.removeAll()
             learnNumbers(chain)
+            chain.oracle.inferNumbers(of: unpromised)
+            unpromised.removeAll()
         }
         if journal.pendingCount > 0 || !journal.isWritable {
             plan(service: chain.now + (journal.isWritable ? 100 : 1_000), chain)
         }
     }
 
-    /// Looks up which numbers the latest events have got: only where the lane's quota may drop
-    /// them, since it costs a reading.
-    private func learnNumbers(_ chain: Chain) {
-        guard chain.knobs.isQuotaSmall || wasDiskFull else { return }
-        guard let rows = try? queue.reader.events(lane: .event, after: learntUpTo, limit: 4_096)
-        else { return }
-        for row in rows { chain.oracle.learn(row) }
-        learntUpTo = rows.last?.seq ?? learntUpTo
+    /// A full disk that has refused something is made room on after a while.
+    private func noteRefusals(_ chain: Chain) {
+        guard let full = fullDisk, disk.refusals > full.refusals else { return }
+        chain.struck(full.fault)
+        fullDisk = nil
+        chain.after(chain.faultDice.number(Int64(2_000)...60_000)) { [self] chain in
+            if fullDisk == nil { disk.capacity = nil }
+        }
     }
 
-    private func noteChange(_ chain: Chain) {
+    /// Looks up which numbers the latest events have got: only where the lanes' quota may drop
+    /// them, since it costs a reading.
+    private func learnNumbers(_ chain: Chain) {
+        guard chain.knobs.isQuotaSmall || wasDiskFull, learntAt != changeCount else { return }
+        learntAt = changeCount
+        for lane in [Lane.event, .telemetry] {
+            while let page = try? page(
+                of: lane, from: (learntUpTo[lane] ?? 0) + 1, maxEvents: 256, maxBytes: 1 << 20),
+                let last = page.records.last
+            {
+                for row in page.records { chain.oracle.learn(row) }
+                learntUpTo[lane] = last.seq
+            }
+        }
+    }
+
+    /// Calls the journal; what was read of the queues holds until it has written something.
+    private func noteChange(_ call: () -> Void) {
+        let before = disk.count(.changing)
+        call()
+        if disk.count(.changing) != before { noteChange() }
+    }
+
+    private func noteChange() {
         changeCount += 1
+        pages = [nil, nil, nil]
+    }
+
+    private func noteEpoch(_ chain: Chain) {
         guard let journal, journal.epoch != lastEpoch else { return }
         if lastEpoch != nil { chain.count(.newEpochs) }
         lastEpoch = journal.epoch
+        // A database that is put aside has a successor with an epoch of its own.
+        queueConnection = nil
     }
 
     /// A power cut in the middle of a call is only seen after it.
     func endIfDead(_ chain: Chain) -> Bool {
         guard disk.isDead else { return false }
         chain.tell(name, "the power goes in the middle of a write")
+        if let powerDoom { chain.struck(powerDoom) }
+        powerDoom = nil
         losePower(chain)
         chain.after(chain.machineDice.number(Int64(1_000)...20_000)) { [self] in
             if !isPowered, !isRetired { powerOn($0) }
@@ -306,7 +401,7 @@ final class Machine {
         chain.at(time) { [self] chain in
             guard life == self.life, let journal else { return }
             serviceAt = nil
-            try? journal.service(now: instant(chain))
+            noteChange { try? journal.service(now: instant(chain)) }
             settle(chain)
         }
     }

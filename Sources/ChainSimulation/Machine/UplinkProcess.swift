@@ -16,7 +16,7 @@ final class UplinkProcess: ClientOwner {
     /// The state as it was read last, and at which change of the journal.
     private var known: (change: Int, state: QueueState)?
     /// Killed before the n-th action from now: at any step, not only between two messages.
-    var actionsLeft: Int?
+    var doom: Doom?
     /// Batches under way, by their token.
     private var sent: [UInt64: Message] = [:]
 
@@ -44,11 +44,19 @@ final class UplinkProcess: ClientOwner {
     func kill(_ chain: Chain) {
         isAlive = false
         client.kill(chain)
+        chain.missed(doom)
     }
 
     func loseThePower(_ chain: Chain) {
         isAlive = false
         client.loseThePower(chain)
+        chain.missed(doom)
+    }
+
+    private func strike(_ chain: Chain) {
+        if let doom { chain.struck(doom.fault) }
+        doom = nil
+        machine.killUplink(chain)
     }
 
     // MARK: The loop
@@ -62,9 +70,9 @@ final class UplinkProcess: ClientOwner {
     /// Does what the session asks for until it waits.
     func turn(_ chain: Chain) {
         while isAlive {
-            if let left = actionsLeft {
-                actionsLeft = left - 1
-                guard left > 1 else { return machine.killUplink(chain) }
+            if let left = doom?.stepsLeft {
+                doom?.stepsLeft = left - 1
+                guard left > 1 else { return strike(chain) }
             }
             let now = machine.instant(chain)
             switch session.action(now: now) {
@@ -141,9 +149,7 @@ final class UplinkProcess: ClientOwner {
     private func readState() -> Input {
         if let known, known.change == machine.changeCount { return .queueState(known.state) }
         do throws(QueueError) {
-            // Asked once for each change of the card, so ages and depths are from its beginning on;
-            // nothing that is judged here depends on them.
-            let state = try machine.queue.state(after: [0, 0, 0])
+            let state = try machine.queueState()
             known = (machine.changeCount, state)
             return .queueState(state)
         } catch {

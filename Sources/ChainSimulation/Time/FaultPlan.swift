@@ -21,7 +21,8 @@ struct FaultPlan {
         let chosen = (0..<dice.number(1...5)).map { _ in dice.pick(Self.kinds) }
         for _ in 0..<count {
             var kind = dice.pick(chosen)
-            if kind == .weeksOffline, !knobs.isWeeksLong { kind = .linkStalls }
+            // Weeks come once, below, and only where weeks are simulated.
+            if kind == .weeksOffline { kind = .linkStalls }
             faults.append(PlannedFault(at: dice.number(1_000...knobs.faultTime), kind: kind))
         }
         if knobs.isWeeksLong {

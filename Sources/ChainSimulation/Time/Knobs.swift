@@ -16,9 +16,11 @@ struct Knobs {
     var eventBurstMax: Int
     /// Percent of events that are alarms.
     var alarmPercent: Int
+    /// Percent of the others that are samples of the plant, in the telemetry lane.
+    var samplePercent: Int
 
     // The device.
-    /// So small that the event lane drops its oldest in most runs.
+    /// So small that the event lane drops its oldest in most runs, and the telemetry lane too.
     var isQuotaSmall: Bool
     var eventQuota: Int64
     /// Milliseconds that acknowledged events are kept all the same.
@@ -59,9 +61,11 @@ struct Knobs {
         eventPauseMax = max(1, faultTime / Int64(eventCount))
         eventBurstMax = dice.pick([1, 2, 4, 8])
         alarmPercent = dice.pick([2, 20, 60])
+        samplePercent = dice.pick([0, 20, 80])
 
         isQuotaSmall = dice.chance(30)
-        eventQuota = isQuotaSmall ? 8 << 10 : 1 << 20
+        // A row takes about 150 bytes of it.
+        eventQuota = isQuotaSmall ? dice.pick([1 << 10, 2 << 10, 4 << 10]) : 1 << 20
         acknowledgedGrace = dice.pick([0, 30_000, 86_400_000])
         reserveBytes = dice.pick([0, 64 << 10])
         reclaimPause = isWeeksLong ? 6 * 3_600_000 : dice.pick([5_000, 60_000])
