@@ -107,6 +107,9 @@ def copy(victim, directory):
 def expect_locked(status):
     if not status["lockout"]["locked"]:
         raise Wrong(f"the lockout is gone: {json.dumps(status['lockout'])}")
+    # One damage leaves one of its two copies, and so its reason.
+    if status["lockout"]["first_out"] != "E103":
+        raise Wrong(f"the lockout is of {status['lockout']['first_out']}, not of the gas leak")
     if status["interlock"]["state"] != "TRIPPED":
         raise Wrong(f"locked, and the interlock is {status['interlock']['state']}")
     on = [
