@@ -15,7 +15,8 @@ struct BusbarBridge: ParsableCommand {
 
             Exit codes: 0 done, 1 failed, 2 wrong usage.
             """,
-        version: bridgeVersion, subcommands: [RunCommand.self, IngestCommand.self],
+        version: bridgeVersion,
+        subcommands: [RunCommand.self, IngestCommand.self, DeriveKeyCommand.self],
         defaultSubcommand: RunCommand.self)
 }
 

@@ -30,11 +30,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: "The shards of devices that are this bridge's: \"0-63\", \"0,4,8-11\".")
     var shards = "0-63"
 
-    @Option(
-        help: ArgumentHelp(
-            "The secret that the keys of all acknowledgements are derived from: 64 hexadecimal "
-                + "digits.", valueName: "file"), completion: .file())
-    var secretFile: String
+    @OptionGroup var secret: SecretOption
 
     @Option(
         help: ArgumentHelp("Where health and metrics are served.", valueName: "address:port"))
@@ -43,10 +39,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         // Before any thread: one that was started earlier would take the signal its own way.
         let stop = try Self.wrapping { () throws(SystemError) in try StopSignal() }
-        let text = try LineFile.text(at: secretFile)
-        let secret = try Self.wrapping { () throws(KeyError) in
-            try BridgeSecret(fileText: text)
-        }
+        let secret = try secret.read()
         let settings = BridgeSettings(
             instance: cluster.instance, session: .random(), shards: try shardList(),
             secret: secret)

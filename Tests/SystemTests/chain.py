@@ -223,7 +223,7 @@ class Chain:
         self.records_file = self.directory / "records.jsonl"
         with open(self.records_file, "ab") as records:
             self.parts["consumer"].start(
-                [self.programs / "mock-kafka", "dump", "--brokers", self.bootstraps, "--follow"],
+                [self.programs / "mock-kafka", "dump", self.bootstraps, "--follow"],
                 stdout=records,
             )
 
