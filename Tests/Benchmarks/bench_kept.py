@@ -1,0 +1,2 @@
+def measure(programs, table):
+    raise SystemExit
