@@ -6,6 +6,7 @@ numbers are those of the protocol's path, not of a Kafka cluster.
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -49,14 +50,7 @@ class Bench:
         if "broker" in names:
             until("the broker answers", 10, lambda: answers(self.chain.port))
         if "bridge" in names:
-            until("the bridge is ready", 20, self.is_ready)
-
-    def is_ready(self):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.chain.http_port}/readyz") as page:
-                return page.status == 200
-        except OSError:
-            return False
+            until("the bridge is ready", 20, lambda: is_ready(self.chain.http_port))
 
     def stop(self):
         self.chain.stop()
@@ -93,9 +87,15 @@ class Bench:
         return found
 
 
-def answers(port):
-    import socket
+def is_ready(http_port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/readyz") as page:
+            return page.status == 200
+    except OSError:
+        return False
 
+
+def answers(port):
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
@@ -212,11 +212,7 @@ class Feeding:
             "--development-cluster", "--http", f"127.0.0.1:{self.http_port}",
             "--instance", "bench",
         ])
-        until(
-            "the bridge is subscribed", 20,
-            lambda: "guarantee" in bridge.log.read_text() or self.stored() == 0,
-        )
-        time.sleep(1)
+        until("the bridge is ready", 20, lambda: is_ready(self.http_port))
         before = processor_seconds(bridge.process)
         feeder = subprocess.Popen(
             [self.programs / "chain-bench", "feed", f"127.0.0.1:{self.port}", source,
