@@ -91,13 +91,7 @@ public struct Identifier128: Hashable, Sendable {
     }
 
     /// 32 lower-case hexadecimal digits.
-    public var text: String {
-        func padded(_ half: UInt64) -> String {
-            let digits = String(half, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }
-        return padded(high) + padded(low)
-    }
+    public var text: String { String(hexadecimal: high, low) }
 
     /// Reads 32 hexadecimal digits; hyphens, as the kernel writes them in a boot id, are skipped.
     public init?(text: String) {

@@ -78,7 +78,8 @@ struct Fleet {
                 let record = SinkRecord(
                     CloudEvent(
                         event, of: batch.header, recordedMilliseconds: 1_780_000_000_000,
-                        hash: batch.header.before), unixMilliseconds: 1_780_000_000_000)
+                        hash: batch.header.before), sharing: BatchTexts(batch.header),
+                    unixMilliseconds: 1_780_000_000_000)
                 Self.add(record.key, to: &output)
                 Self.add(record.value, to: &output)
                 Self.add(count: record.headers.count, to: &output)
