@@ -1,7 +1,7 @@
 /// What is known of the records on their way, by their tokens.
 ///
-/// Tokens are consecutive and mostly come back in order, so that a token is its own place: a
-/// dictionary would hash each of a hundred thousand a second three times.
+/// A dictionary would hash each of a hundred thousand a second three times, against an attacker who
+/// could choose the keys. These keys are counted here.
 struct TokenTable<Value: Sendable>: Sendable {
     private var tokens: [UInt64]
     private var values: [Value?]
@@ -66,8 +66,10 @@ struct TokenTable<Value: Sendable>: Sendable {
         tokens[hole] = 0
     }
 
+    /// Fibonacci hashing: neighbours are spread over the whole table. As their own places they would
+    /// stand in one long row, and each removal would have to look through it.
     private func place(of token: UInt64) -> Int {
-        Int(truncatingIfNeeded: token) & (tokens.count - 1)
+        Int(truncatingIfNeeded: (token &* 0x9E37_79B9_7F4A_7C15) >> 32) & (tokens.count - 1)
     }
 
     private func after(_ place: Int) -> Int { (place + 1) & (tokens.count - 1) }
