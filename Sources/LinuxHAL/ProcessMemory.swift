@@ -31,6 +31,9 @@ public enum ProcessMemory {
     /// Gives back what start-up left free on the heap, and from then on keeps what it has, so that
     /// threads beside the loop do not map and unmap memory under it.
     public static func keepHeap() { busbar_keep_heap() }
+
+    /// Gives back what is free on the heap now.
+    public static func releaseFreeHeap() { busbar_release_free_heap() }
 }
 
 /// Limits that the kernel puts on this process.

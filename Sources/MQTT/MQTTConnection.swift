@@ -79,6 +79,11 @@ public final class MQTTConnection {
         if phase != .ended, ready & POLLOUT != 0 {
             check(mosquitto_loop_write(handle, Self.packetsAtOnce))
         }
+        // A connection that was refused. TLS has taken the error off the socket, and the library
+        // waits for bytes that never come: each wait would end at once, for as long as it is let.
+        if phase == .connecting, ready & (POLLERR | POLLHUP) != 0, hasNothingToRead {
+            end(.connectFailed(.unreachable("nobody listens there")))
+        }
         // Pings, and the end of a connection that does not answer them.
         if phase != .ended { check(mosquitto_loop_misc(handle)) }
     }
@@ -202,6 +207,11 @@ public final class MQTTConnection {
         mosquitto_want_write(handle) || (phase == .connecting && certificate == nil)
     }
 
+    private var hasNothingToRead: Bool {
+        var count: Int32 = 0
+        return ioctl(socket, UInt(FIONREAD), &count) != 0 || count == 0
+    }
+
     /// Bytes that TLS has read from the socket and nobody from TLS: the kernel knows nothing of
     /// them.
     private var hasDecryptedBytes: Bool {
@@ -308,6 +318,10 @@ public final class MQTTConnection {
         let number = errno
         if let failure = certificate?.failure { return failure }
         let complaint = complaints.last ?? ""
+        // In OpenSSL's words this is an error of TLS. It is a broker that went away without one.
+        if Self.rest(of: complaint, after: "unexpected eof") != nil {
+            return .unreachable("the broker closed the connection without a word")
+        }
         if let file = complaints.first(where: { Self.rest(of: $0, after: "Unable to load") != nil })
         {
             return .credentials(file)

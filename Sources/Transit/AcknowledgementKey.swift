@@ -1,4 +1,3 @@
-import Crypto
 public import Wire
 
 /// What all bridges of a cluster share, and no device has: the keys of all devices follow from it.
@@ -29,10 +28,10 @@ public struct AcknowledgementKey: Secret {
     public static func derived(
         fromBridgeSecret secret: BridgeSecret, device: String
     ) -> AcknowledgementKey {
-        let key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: secret.bytes),
-            salt: Array("busbar ack v1".utf8), info: Array(device.utf8), outputByteCount: 32)
-        return AcknowledgementKey(bytes: key.withUnsafeBytes { Array($0) })
+        AcknowledgementKey(
+            bytes: SHA256.derivedKey(
+                from: secret.bytes, salt: Array("busbar ack v1".utf8), info: Array(device.utf8),
+                count: 32))
     }
 
     /// What goes into the device's file. The one place where the key is shown.
@@ -40,9 +39,7 @@ public struct AcknowledgementKey: Secret {
 
     /// HMAC-SHA256 over the acknowledgement's `sealedText`: 32 bytes.
     public func mac(of acknowledgement: Acknowledgement) -> [UInt8] {
-        let text = Array(acknowledgement.sealedText.utf8)
-        return Array(
-            HMAC<SHA256>.authenticationCode(for: text, using: SymmetricKey(data: bytes)))
+        SHA256.mac(of: Array(acknowledgement.sealedText.utf8), key: bytes)
     }
 
     public func seal(_ acknowledgement: Acknowledgement) -> SealedAcknowledgement {
@@ -52,8 +49,6 @@ public struct AcknowledgementKey: Secret {
     /// Whether this key made the seal. Takes as long for a seal that is wrong in its first byte as
     /// for one that is wrong in its last.
     public func verify(_ sealed: SealedAcknowledgement) -> Bool {
-        let text = Array(sealed.acknowledgement.sealedText.utf8)
-        return HMAC<SHA256>.isValidAuthenticationCode(
-            sealed.mac, authenticating: text, using: SymmetricKey(data: bytes))
+        SHA256.areEqual(sealed.mac, mac(of: sealed.acknowledgement))
     }
 }

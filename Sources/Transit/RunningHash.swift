@@ -1,4 +1,3 @@
-import Crypto
 public import Wire
 
 /// The chain over all events of a lane and epoch: device and bridge compute the same one, each by
@@ -7,10 +6,7 @@ public enum RunningHash {
     /// The digest after an event.
     /// - Parameter line: the bytes of its `BatchLine`.
     public static func next(_ digest: RunningDigest, _ line: [UInt8]) -> RunningDigest {
-        var hasher = SHA256()
-        hasher.update(data: digest.value.bytes)
-        hasher.update(data: line)
-        let bytes = [UInt8](hasher.finalize())
+        let bytes = SHA256.hash(digest.value.bytes, line)
         guard let value = Identifier128(bytes: Array(bytes.prefix(16))) else {
             preconditionFailure("SHA-256 has 32 bytes")
         }

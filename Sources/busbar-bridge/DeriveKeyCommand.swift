@@ -7,8 +7,8 @@ struct DeriveKeyCommand: ParsableCommand {
         commandName: "derive-key",
         abstract: "Print the key by which one device knows its acknowledgements.",
         discussion: """
-            What is printed goes into the device's ack.key, readable by its uplink alone. It follows \
-            from the bridge's secret and the device's name, so it need not be kept here.
+            What is printed goes into the device's ack.key, readable by its uplink alone. It \
+            follows from the bridge's secret and the device's name, so it need not be kept here.
             """)
 
     @OptionGroup var secret: SecretOption

@@ -15,6 +15,9 @@ struct UplinkDriver: ~Copyable {
     private static let statusInterval = Milliseconds.seconds(1)
     /// busbard keeps an image of its state about as often.
     private static let imageInterval = Milliseconds.seconds(10)
+    /// What a connection's handshake or a page of the journal needed is not kept resident for
+    /// longer; chosen, so that pages which come back cost less than a thousandth of a Pi's core.
+    private static let memoryInterval = Milliseconds.seconds(5)
     /// A loop that was away for so long beyond its wait was stopped, with everything that it was
     /// waiting for.
     private static let absence = Milliseconds.seconds(5)
@@ -33,6 +36,7 @@ struct UplinkDriver: ~Copyable {
     private var credentialsAt = Instant.never
     private var statusAt = Instant.never
     private var imageAt = Instant.never
+    private var memoryAt = Instant.never
     private var unsavedCursor: UplinkCursor?
     private var saidLast = ""
     private var isOver = false
@@ -123,6 +127,11 @@ struct UplinkDriver: ~Copyable {
         if port.isHomeAssistant, now - imageAt >= Self.imageInterval {
             imageAt = now
             if let image = queue.image() { session.note(.image(image), now: now) }
+        }
+        if now - memoryAt >= Self.memoryInterval {
+            memoryAt = now
+            ProcessMemory.releaseProgramPages()
+            ProcessMemory.releaseFreeHeap()
         }
         for error in post?.serve(now: now.rawValue) ?? [] {
             Log.line("busbar-uplink: busbard refused a message: \(error)")

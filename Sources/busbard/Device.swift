@@ -97,7 +97,7 @@ final class Device {
     }
 
     private func startControl(_ recollection: Recollection) throws(StartError) {
-        ProcessMemory.releaseStartUpText()
+        ProcessMemory.releaseProgramPages()
         do throws(SystemError) { try ProcessMemory.lock() } catch { noteNotRealTime(error) }
         ProcessMemory.keepHeap()
         let (plan, links, clock) = (site.plan, links, clock)

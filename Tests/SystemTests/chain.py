@@ -16,12 +16,21 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LANES = ("alarm", "event", "telemetry")
 DEVICE = "water-heater-chain"
+
+
+def built_programs():
+    """Where the release build is."""
+    return subprocess.run(
+        ["swift", "build", "-c", "release", "--show-bin-path"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.strip()
 
 
 def free_port():
@@ -122,6 +131,8 @@ class Part:
 
 class Chain:
     def __init__(self, directory, programs, uplink=None, site=None, profile=None):
+        # Whoever is asked to end stops the parts first; without this it would just be gone.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
         self.directory = pathlib.Path(directory)
         self.profile = ["--profile", profile] if profile else []
         self.programs = pathlib.Path(programs)

@@ -13,13 +13,12 @@ import argparse
 import pathlib
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from chain import ROOT, Chain  # noqa: E402
+from chain import Chain, built_programs  # noqa: E402
 
 PARTS = ["busbard", "uplink", "broker", "bridge"]
 
@@ -44,10 +43,7 @@ def main():
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--programs", help="where the built programs are")
     options = parser.parse_args()
-    programs = options.programs or subprocess.run(
-        ["swift", "build", "-c", "release", "--show-bin-path"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.strip()
+    programs = options.programs or built_programs()
     random_source = random.Random(options.seed)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="busbar-chain-"))
     chain = Chain(directory, programs, site={"telemetry": {"periodMs": 1000}})

@@ -181,7 +181,25 @@ struct KeyTests {
     @Test("a public key is read from its own spelling only")
     func publicKeys() {
         for text in ["", "zz", String(repeating: "0", count: 63), Self.secretText + "\n"] {
-            #expect(throws: KeyError.self) { try CommandKey(fileText: text) }
+            do throws(KeyError) {
+                _ = try CommandKey(fileText: text)
+                Issue.record("taken: \(text)")
+            } catch {
+                #expect(
+                    error.description
+                        == "the command key: the file has \(text.utf8.count) bytes that are not "
+                        + "an Ed25519 public key as 64 hexadecimal digits in lower case on one line"
+                )
+            }
+        }
+        // With this one anybody could sign.
+        do throws(KeyError) {
+            _ = try CommandKey(fileText: String(repeating: "0", count: 64))
+            Issue.record("a key of zeros was taken")
+        } catch {
+            #expect(
+                error.description
+                    == "the command key: all its bytes are zero; write the public key there")
         }
     }
 }

@@ -145,6 +145,31 @@ struct ResendTests {
         #expect(bench.batches.count == 3)
     }
 
+    @Test("a bridge that can vouch at last, after it said that it cannot, is news too")
+    func helloOfTheSameSession() {
+        var bench = SessionBench()
+        bench.append(1...10)
+        func say(_ guarantee: BridgeHello.Guarantee, isRetained: Bool) -> Input {
+            let hello = BridgeHello(
+                bridge: "bridge-0", session: Identifier128(high: 0, low: 1), shards: [Shard(7)!],
+                guarantee: guarantee, isDevelopment: false,
+                reason: guarantee == .kafka ? nil : "it has not asked the cluster yet",
+                sinceUnixMilliseconds: 1)
+            return .message(
+                topic: "busbar/v1/bridge/07", payload: hello.encoded(), isRetained: isRetained)
+        }
+        bench.session.note(say(.none, isRetained: true), now: bench.now)
+        bench.turn()
+        #expect(bench.batches.count == 1)
+        bench.session.note(say(.kafka, isRetained: false), now: bench.now)
+        bench.turn()
+        #expect(bench.batches.count == 2)
+        bench.now = bench.now + .seconds(2)
+        bench.session.note(say(.kafka, isRetained: false), now: bench.now)
+        bench.turn()
+        #expect(bench.batches.count == 2, "said before")
+    }
+
     @Test("a message that a live connection never confirms ends it after a minute")
     func leakedSlot() {
         var bench = SessionBench()

@@ -26,6 +26,13 @@ int busbar_lock_memory(void);
 // as long as the heap has room.
 void busbar_keep_heap(void);
 
+// Lets go of the pages of all loaded programs and libraries that are mapped from their files and
+// that nothing may write: code and constants, not what was relocated. Returns how many bytes.
+uint64_t busbar_release_program_pages(void);
+
+// Gives back what is free on the heap, down to single pages inside it.
+void busbar_release_free_heap(void);
+
 // Blocks SIGTERM and SIGINT for this thread and those it starts later, ignores SIGPIPE, and returns
 // a descriptor that becomes readable when a stop is asked for.
 int busbar_stop_signal_open(void);

@@ -28,9 +28,10 @@ extension UplinkSession {
         }
         let before = hello
         hello = said
-        guard said.guarantee == .kafka, said.session != before?.session || isStalled else { return }
-        // A bridge that has just begun remembers nothing of what was sent before. Not more often
-        // than the shortest time-out, whoever says hello.
+        // A bridge that has just begun, or could not vouch for anything until now, has nothing of
+        // what was sent before. Not more often than the shortest time-out, whoever says hello.
+        let isNews = said.session != before?.session || before?.guarantee != .kafka || isStalled
+        guard said.guarantee == .kafka, isNews else { return }
         guard !isRetained, now - helloAt >= limits.ackTimeoutMin else { return }
         helloAt = now
         for index in lanes.indices where !lanes[index].window.isEmpty {

@@ -91,8 +91,8 @@ public struct UplinkLimits: Hashable, Sendable {
 
     /// How often the journal is asked where its lanes stand. A new alarm waits so long at the most.
     public var stateInterval = Milliseconds(250)
-    /// The same while there is no connection: for the status only.
-    public var stateIntervalOffline = Milliseconds.seconds(5)
+    /// The same while there is no connection: for the status, which somebody may look at.
+    public var stateIntervalOffline = Milliseconds.seconds(1)
     /// After a failure of the journal.
     public var readRetry = Milliseconds.seconds(2)
     public var statusInterval = Milliseconds.seconds(60)

@@ -95,7 +95,8 @@ extension UplinkSession {
     private func status(of lane: LaneProgress, now: Instant) -> UplinkStatus.LaneStatus {
         UplinkStatus.LaneStatus(
             lane: lane.lane, epoch: lane.epoch, acknowledged: lane.acknowledged, last: lane.last,
-            inFlight: lane.eventsInWindow, depth: lane.depth, oldestAge: age(of: lane, now: now),
+            inFlight: isConnected ? lane.eventsInWindow : 0, depth: lane.depth,
+            oldestAge: age(of: lane, now: now),
             lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, lost: lane.numbersLost)
     }
 
