@@ -15,6 +15,7 @@ import bench_kept
 from bench_table import OUTPUT, Table
 
 PARTS = {
+    "uplink": bench_chain.measure_uplink,
     "journal": bench_journal.measure,
     "card": bench_journal.measure_life,
     "drain": bench_chain.measure_drain,
