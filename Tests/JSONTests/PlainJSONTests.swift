@@ -23,13 +23,13 @@ struct PlainJSONTests {
     ]
 
     @Test("is told in one pass", arguments: plain)
-    func plain(text: String) throws {
+    func isTold(text: String) throws {
         #expect(PlainJSON.holds(Array(text.utf8)))
         _ = try JSONValue.parse(Array(text.utf8))
     }
 
     @Test("is not what the parser refuses", arguments: broken)
-    func broken(text: String) {
+    func isRefused(text: String) {
         #expect(!PlainJSON.holds(Array(text.utf8)))
         #expect(throws: JSONError.self) { try JSONValue.parse(Array(text.utf8)) }
     }
