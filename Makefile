@@ -19,9 +19,9 @@ teeth: ## put deliberate defects into the way to the cluster, and see each one f
 	@.ci/install-dependencies
 	@.ci/teeth
 
-bench: ## print what a tick, the binary and an idle daemon cost, beside their limits
+bench: ## print what Busbar costs, beside limits and peers (ten minutes; ONLY=drain: a part of it)
 	@.ci/install-dependencies bench
-	@.ci/leave-nothing .ci/bench
+	@.ci/leave-nothing .ci/bench $(ONLY)
 
 gate: ## prove that the core needs no heap, by compiling it where there is none
 	@.ci/install-dependencies

@@ -161,6 +161,11 @@ let package = Package(
         .executableTarget(
             name: "mock-kafka", dependencies: ["JSON", "CRdkafka"], path: "Tests/MockKafka",
             swiftSettings: unsafeByNature),
+        // What `make bench` needs beside Busbar's programs.
+        .executableTarget(
+            name: "chain-bench",
+            dependencies: ["Units", "Events", "Wire", "Journal", "Transit", "MQTT", "Bridge"],
+            path: "Tests/Benchmarks/ChainBench", swiftSettings: unsafeByNature),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Units"]),

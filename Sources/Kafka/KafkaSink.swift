@@ -69,8 +69,10 @@ public final class KafkaSink: RecordSink {
         bell.silence()
         handle.poll(milliseconds: ready.isEmpty ? milliseconds : 0)
         collect()
-        defer { ready.removeAll(keepingCapacity: true) }
-        return ready
+        // Handed out, not emptied: the caller still holds it, and emptying would copy its room.
+        let reports = ready
+        ready = []
+        return reports
     }
 
     private func collect() {

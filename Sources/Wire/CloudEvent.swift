@@ -49,64 +49,100 @@ public struct CloudEvent: Hashable, Sendable {
     /// "<epoch>:<lane>:<seq>", the same as `EventRecord.id`.
     public var id: String { "\(epoch.text):\(lane.name):\(event.seq)" }
     public var source: String { "urn:busbar:\(site):\(device):\(lane.name)" }
-    public var type: String { "io.busbar.\(event.type)" }
+    public var type: String { "io.busbar." + event.type }
+}
+
+/// The texts that all events of one batch have in common, made once.
+public struct BatchTexts: Sendable {
+    let device: String
+    let source: String
+    let epoch: String
+    let boot: String
+    let run: String
+    let lane: String
+
+    public init(_ header: BatchHeader) {
+        self.init(
+            site: header.site, device: header.device, lane: header.lane, epoch: header.epoch,
+            run: header.run, boot: header.boot)
+    }
+
+    fileprivate init(
+        site: String, device: String, lane: Lane, epoch: Identifier128, run: Identifier128,
+        boot: Identifier128
+    ) {
+        self.device = device
+        source = "urn:busbar:\(site):\(device):\(lane.name)"
+        self.epoch = epoch.text
+        self.boot = boot.text
+        self.run = run.text
+        self.lane = lane.name
+    }
 }
 
 extension CloudEvent {
-    /// An attribute's value, of one of the two types of CloudEvents that we use.
-    enum Value: Hashable, Sendable {
-        case text(String)
-        /// Of 32 bits.
-        case integer(Int32)
+    /// The name of an attribute in both encodings, so that none needs to be put together.
+    struct Name {
+        var plain: String
+        var header: String
+    }
 
-        var text: String {
-            switch self {
-            case .text(let text): text
-            case .integer(let number): String(number)
-            }
+    private var texts: BatchTexts {
+        BatchTexts(site: site, device: device, lane: lane, epoch: epoch, run: run, boot: boot)
+    }
+
+    /// Hands out all attributes but the type of the data, in the order in which both encodings write
+    /// them. Texts, but for the one that is a number in JSON too.
+    private func forEachAttribute(
+        _ texts: BatchTexts, _ body: (Name, String, _ isNumber: Bool) -> Void
+    ) {
+        func text(_ plain: String, _ header: String, _ value: String) {
+            body(Name(plain: plain, header: header), value, false)
+        }
+        text("specversion", "ce_specversion", "1.0")
+        text("id", "ce_id", identifier(texts))
+        text("source", "ce_source", texts.source)
+        text("type", "ce_type", type)
+        text("subject", "ce_subject", event.subject)
+        text("time", "ce_time", UTCTime.text(unixMilliseconds: event.wall.unixMilliseconds))
+        // No schema describes what a damaged card had.
+        if case .json = event.data {
+            text("dataschema", "ce_dataschema", "urn:busbar:schema:" + event.type)
+        }
+        text("partitionkey", "ce_partitionkey", texts.device)
+        text("sequence", "ce_sequence", String(UInt64(bitPattern: event.seq), places: 20))
+        text("severitytext", "ce_severitytext", event.severity.logName)
+        body(
+            Name(plain: "severitynumber", header: "ce_severitynumber"),
+            String(event.severity.logNumber), true)
+        text("traceparent", "ce_traceparent", traceParent)
+        if let recordedMilliseconds {
+            text(
+                "recordedtime", "ce_recordedtime",
+                UTCTime.text(unixMilliseconds: recordedMilliseconds))
+        }
+        text("busbarepoch", "ce_busbarepoch", texts.epoch)
+        text("busbarboot", "ce_busbarboot", texts.boot)
+        text("busbarrun", "ce_busbarrun", texts.run)
+        text("busbarmono", "ce_busbarmono", String(event.at.rawValue))
+        text("busbartick", "ce_busbartick", String(event.tick.rawValue))
+        text("busbarclock", "ce_busbarclock", event.wall.quality.name)
+        text("busbarcorrelation", "ce_busbarcorrelation", String(event.correlation.rawValue))
+        if let hash { text("busbarhash", "ce_busbarhash", hash.value.text) }
+        if case .damaged(_, let rowBytes) = event.data {
+            text("busbardamaged", "ce_busbardamaged", String(rowBytes))
         }
     }
 
-    /// All attributes but the type of the data, in the order in which both encodings write them.
-    var attributes: [(name: String, value: Value)] {
-        let epochText = epoch.text
-        var all: [(name: String, value: Value)] = [
-            ("specversion", .text("1.0")),
-            ("id", .text("\(epochText):\(lane.name):\(event.seq)")),
-            ("source", .text(source)),
-            ("type", .text(type)),
-            ("subject", .text(event.subject)),
-            ("time", .text(UTCTime.text(unixMilliseconds: event.wall.unixMilliseconds))),
-        ]
-        // No schema describes what a damaged card had.
-        if case .json = event.data {
-            all.append(("dataschema", .text("urn:busbar:schema:\(event.type)")))
-        }
-        all += [
-            ("partitionkey", .text(device)),
-            ("sequence", .text(String(event.seq).padded(to: 20))),
-            ("severitytext", .text(event.severity.logName)),
-            ("severitynumber", .integer(event.severity.logNumber)),
-            ("traceparent", .text(traceParent)),
-        ]
-        if let recordedMilliseconds {
-            all.append(
-                ("recordedtime", .text(UTCTime.text(unixMilliseconds: recordedMilliseconds))))
-        }
-        all += [
-            ("busbarepoch", .text(epochText)),
-            ("busbarboot", .text(boot.text)),
-            ("busbarrun", .text(run.text)),
-            ("busbarmono", .text(String(event.at.rawValue))),
-            ("busbartick", .text(String(event.tick.rawValue))),
-            ("busbarclock", .text(event.wall.quality.name)),
-            ("busbarcorrelation", .text(String(event.correlation.rawValue))),
-        ]
-        if let hash { all.append(("busbarhash", .text(hash.value.text))) }
-        if case .damaged(_, let rowBytes) = event.data {
-            all.append(("busbardamaged", .text(String(rowBytes))))
-        }
-        return all
+    private func identifier(_ texts: BatchTexts) -> String {
+        var text = texts.epoch
+        // The epoch, the longest lane's name, two colons and a number of 56 bits.
+        text.reserveCapacity(64)
+        text.append(":")
+        text.append(texts.lane)
+        text.append(":")
+        text.append(String(event.seq))
+        return text
     }
 
     /// W3C Trace Context: all events of one cause in one run are one trace. The span is the lane in
@@ -114,8 +150,14 @@ extension CloudEvent {
     private var traceParent: String {
         let trace = Identifier128(high: run.high, low: run.low ^ event.correlation.rawValue)
         let number = UInt64(bitPattern: event.seq) & (1 << 56 - 1)
-        let span = String(UInt64(lane.rawValue) << 56 | number, radix: 16)
-        return "00-\(trace.text)-\(span.padded(to: 16))-01"
+        var text = "00-"
+        // What W3C Trace Context gives it: 55 characters.
+        text.reserveCapacity(55)
+        text.append(trace.text)
+        text.append("-")
+        text.append(String(hexadecimal: UInt64(lane.rawValue) << 56 | number))
+        text.append("-01")
+        return text
     }
 
     var contentType: String {
@@ -133,10 +175,11 @@ extension CloudEvent {
     /// The event as one JSON object on one line, data last.
     public var structuredJSON: [UInt8] {
         var members = JSONMembers()
-        for (name, value) in attributes {
-            switch value {
-            case .text(let text): members.add(name, text)
-            case .integer(let number): members.add(name, number)
+        forEachAttribute(texts) { name, value, isNumber in
+            if isNumber {
+                members.add(name.plain, json: Array(value.utf8))
+            } else {
+                members.add(name.plain, value)
             }
         }
         members.add("datacontenttype", contentType)
@@ -152,12 +195,23 @@ extension CloudEvent {
     public struct Header: Hashable, Sendable {
         public var name: String
         public var value: String
+
+        public init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// The headers of binary mode, as the Kafka binding of CloudEvents 1.0 has them.
-    public var kafkaHeaders: [Header] {
-        var headers = attributes.map { Header(name: "ce_" + $0.name, value: $0.value.text) }
-        headers.append(Header(name: "content-type", value: contentType))
+    public var kafkaHeaders: [Header] { kafkaHeaders(sharing: texts) }
+
+    /// - Parameter texts: of the batch that the event came in.
+    public func kafkaHeaders(sharing texts: BatchTexts) -> [Header] {
+        var headers: [Header] = []
+        // All attributes that there are, and the type of the data.
+        headers.reserveCapacity(24)
+        forEachAttribute(texts) { name, value, _ in headers.append(Header(name.header, value)) }
+        headers.append(Header("content-type", contentType))
         return headers
     }
 
@@ -203,12 +257,5 @@ extension Severity {
         case .error: 17
         case .fatal: 21
         }
-    }
-}
-
-extension String {
-    /// With zeros before it, up to `count` characters.
-    func padded(to count: Int) -> String {
-        String(repeating: "0", count: max(0, count - utf8.count)) + self
     }
 }

@@ -13,23 +13,16 @@ public enum UTCTime {
         let time = min(max(unixMilliseconds, range.lowerBound), range.upperBound)
         let (day, inDay) = floorDivision(time, by: 86_400_000)
         let (year, month, dayOfMonth) = date(daysSince1970: day)
-        var text: [UInt8] = []
-        text.reserveCapacity(24)
-        append(year, places: 4, to: &text)
-        text.append(UInt8(ascii: "-"))
-        append(month, places: 2, to: &text)
-        text.append(UInt8(ascii: "-"))
-        append(dayOfMonth, places: 2, to: &text)
-        text.append(UInt8(ascii: "T"))
-        append(inDay / 3_600_000, places: 2, to: &text)
-        text.append(UInt8(ascii: ":"))
-        append(inDay / 60_000 % 60, places: 2, to: &text)
-        text.append(UInt8(ascii: ":"))
-        append(inDay / 1_000 % 60, places: 2, to: &text)
-        text.append(UInt8(ascii: "."))
-        append(inDay % 1_000, places: 3, to: &text)
-        text.append(UInt8(ascii: "Z"))
-        return String(decoding: text, as: UTF8.self)
+        return unsafe String(unsafeUninitializedCapacity: 24) { text in
+            unsafe Self.put(year, at: 0..<4, in: text, then: "-")
+            unsafe Self.put(month, at: 5..<7, in: text, then: "-")
+            unsafe Self.put(dayOfMonth, at: 8..<10, in: text, then: "T")
+            unsafe Self.put(inDay / 3_600_000, at: 11..<13, in: text, then: ":")
+            unsafe Self.put(inDay / 60_000 % 60, at: 14..<16, in: text, then: ":")
+            unsafe Self.put(inDay / 1_000 % 60, at: 17..<19, in: text, then: ".")
+            unsafe Self.put(inDay % 1_000, at: 20..<23, in: text, then: "Z")
+            return 24
+        }
     }
 
     private static func floorDivision(_ value: Int64, by divisor: Int64) -> (Int64, Int64) {
@@ -52,13 +45,15 @@ public enum UTCTime {
         return (400 * period + yearOfPeriod + (month <= 2 ? 1 : 0), month, day)
     }
 
-    private static func append(_ value: Int64, places: Int, to text: inout [UInt8]) {
+    private static func put(
+        _ value: Int64, at places: Range<Int>, in text: UnsafeMutableBufferPointer<UInt8>,
+        then sign: Unicode.Scalar
+    ) {
         var rest = value
-        let start = text.count
-        for _ in 0..<places {
-            text.append(UInt8(ascii: "0") + UInt8(rest % 10))
+        for place in places.reversed() {
+            unsafe text[place] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         }
-        text[start...].reverse()
+        unsafe text[places.upperBound] = UInt8(ascii: sign)
     }
 }

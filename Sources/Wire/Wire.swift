@@ -91,17 +91,7 @@ public struct Identifier128: Hashable, Sendable {
     }
 
     /// 32 lower-case hexadecimal digits.
-    public var text: String {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(32)
-        for half in [high, low] {
-            for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                let digit = UInt8(half >> shift & 0xF)
-                digits.append((digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) + digit)
-            }
-        }
-        return String(decoding: digits, as: UTF8.self)
-    }
+    public var text: String { String(hexadecimal: high, low) }
 
     /// Reads 32 hexadecimal digits; hyphens, as the kernel writes them in a boot id, are skipped.
     public init?(text: String) {

@@ -53,8 +53,10 @@ struct BridgeLoop {
 
     /// Does what the session says, and returns until when it then waits.
     private mutating func act() -> Instant {
+        // The time of day once: asking for it, and whether it is right, is a call into the kernel.
+        let wall = wall()
         while true {
-            switch session.action(now: clock.now(), wall: wall()) {
+            switch session.action(now: clock.now(), wall: wall) {
             case .subscribe(let topics): subscribe(topics)
             case .unsubscribe(let topics): unsubscribe(topics)
             case .publish(let publication): publish(publication)
@@ -95,12 +97,14 @@ struct BridgeLoop {
 
     /// Messages go into the session in the order in which they came, as far as there is room.
     private mutating func handOver() {
+        guard !waiting.isEmpty else { return }
+        let wall = wall()
         var count = 0
         while count < waiting.count, session.hasRoom {
             let message = waiting[count]
             session.note(
                 message: message.payload, on: message.topic, isRetained: message.isRetained,
-                now: clock.now(), wall: wall())
+                now: clock.now(), wall: wall)
             count += 1
         }
         waiting.removeFirst(count)

@@ -7,15 +7,11 @@ import Wire
 extension BridgeSession {
     /// Looks at a lane after something in it changed: is there an end to acknowledge, and how soon?
     mutating func settle(_ number: Int, now: Instant) {
-        guard let lane = lanes[number], let end = lane.tracker.payable else { return }
-        if lane.owingSince == nil {
-            lanes[number]?.owingSince = now
-            owing.append(number)
-        }
-        if !lane.isUrgent, end.number - lane.paid >= settings.acknowledgeEvents {
-            lanes[number]?.isUrgent = true
-            urgent.append(number)
-        }
+        guard
+            let due = lanes[number]?.settle(now: now, urgentFrom: settings.acknowledgeEvents)
+        else { return }
+        if due.isOwing { owing.append(number) }
+        if due.isUrgent { urgent.append(number) }
     }
 
     /// The next acknowledgement that is due.

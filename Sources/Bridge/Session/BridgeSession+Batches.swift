@@ -116,10 +116,7 @@ extension BridgeSession {
         let header = batch.header
         var number = serve(header)
         let hashes = batch.lines.map { Self.hash(of: $0.bytes) }
-        let isPast = zip(batch.lines, hashes).contains { line, hash in
-            lanes[number]?.tracker.sight(of: line.seq, hash: hash) == .past
-        }
-        if isPast {
+        if lanes[number]?.tracker.isPast(batch.lines, hashes) == true {
             // The device's base is far below what it once stated: it lost its cursor, or it is not
             // the same device. What it has is not known here, so it is taken anew from its base.
             forget(lane: number)
@@ -153,33 +150,36 @@ extension BridgeSession {
 
     /// One line of a batch. False if others must come before it.
     private mutating func take(_ parcel: Parcel, hash: UInt64) -> Bool {
-        guard let lane = parcel.lane, let tracker = lanes[lane]?.tracker else { return false }
-        switch tracker.sight(of: parcel.number, hash: hash) {
-        case .new:
-            guard tracker.slotsFromBase < settings.slotsPerLaneMax else {
-                counters.noRoom += 1
-                return false
-            }
-            lanes[lane]?.tracker.take(hash: hash, token: parcel.token)
+        guard
+            let lane = parcel.lane,
+            let sight = lanes[lane]?.tracker.take(
+                parcel.number, hash: hash, token: parcel.token,
+                slotsMax: settings.slotsPerLaneMax)
+        else { return false }
+        switch sight {
+        case .taken:
             counters.events += 1
             enqueue(parcel)
-        case .known:
+        case .noRoom:
+            counters.noRoom += 1
+            return false
+        case .seen(.known):
             counters.repeated += 1
-        case .rival:
+        case .seen(.rival):
             counters.collisions += 1
             takeRival(parcel, .collision, "another event with other bytes has this identity")
             notice(
                 rivalry(parcel, "came with two contents")
                     + "Two devices have one identity, or a card was put back; look at both in "
                     + DeadLetter.topic)
-        case .inGap:
+        case .seen(.inGap):
             counters.inGaps += 1
             takeRival(parcel, .gap, "its number was declared a gap before it came")
             notice(
                 rivalry(parcel, "was declared a gap, and now it is there")
                     + "A device with a copy of its card has dropped it, or reclaimed it; it is "
                     + "kept in \(DeadLetter.topic)")
-        case .early, .past:
+        case .seen(.new), .seen(.early), .seen(.past):
             return false
         }
         return true
@@ -275,10 +275,24 @@ extension BridgeSession {
         return RecordToken(lastToken)
     }
 
-    /// FNV-1a, 64 bits: it tells a repetition from another event, and defends against nothing.
+    /// It tells a repetition from another event, and defends against nothing: FNV-1a's steps over
+    /// words of eight bytes, each mixed downwards, for the product alone moves bits up only.
     static func hash(of bytes: [UInt8]) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return hash
+        let prime: UInt64 = 0x0000_0100_0000_01B3
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(bytes.count)
+        let text = bytes.span
+        var index = 0
+        while index + 8 <= text.count {
+            var word: UInt64 = 0
+            for offset in 0..<8 { word = word << 8 | UInt64(text[index + offset]) }
+            hash = (hash ^ word) &* prime
+            hash ^= hash >> 29
+            index += 8
+        }
+        while index < text.count {
+            hash = (hash ^ UInt64(text[index])) &* prime
+            index += 1
+        }
+        return hash ^ hash >> 32
     }
 }

@@ -6,24 +6,24 @@ import Wire
 extension BridgeSession {
     /// The sink had no room for a record that `action` gave: it is given again, before any other.
     public mutating func noteSinkFull(_ token: RecordToken, now: Instant) {
-        guard let parcel = unreported.removeValue(forKey: token) else { return }
+        guard let parcel = unreported.remove(token) else { return }
         outbox.putBack(parcel)
         sinkFullUntil = now + settings.sinkRetry
     }
 
     public mutating func note(_ report: DeliveryReport, now: Instant) {
-        guard let parcel = unreported.removeValue(forKey: report.token) else { return }
+        guard let parcel = unreported.remove(report.token) else { return }
         bytesHeld -= parcel.bytes
         sinkFullUntil = nil
         switch report.outcome {
         case .stored(let partition, let offset):
-            if parcel.cause == nil, case .event(let shared, _, _) = parcel.content {
+            if !parcel.isDeadLetter, case .event(let shared, _, _) = parcel.content {
                 counters.stored[Int(shared.batch.header.lane.rawValue)] += 1
             }
             confirm(
                 parcel,
                 at: LaneTracker.Place(
-                    isDeadLetter: parcel.cause != nil, partition: partition, offset: offset))
+                    isDeadLetter: parcel.isDeadLetter, partition: partition, offset: offset))
         case .refused(let reason):
             counters.refused += 1
             refuse(parcel, reason)
@@ -38,8 +38,8 @@ extension BridgeSession {
         guard let lane = parcel.lane else { return }
         if parcel.isRival {
             lanes[lane]?.tracker.confirmRival(of: parcel.number)
-        } else if lanes[lane]?.tracker.confirm(parcel.number, by: parcel.token, at: place) == true {
-            lanes[lane]?.place = place
+        } else {
+            lanes[lane]?.confirm(parcel, at: place)
         }
     }
 
@@ -92,7 +92,7 @@ extension BridgeSession {
             parcel.sentAt = now
             let record = record(of: &parcel)
             if let cause = parcel.cause { counters.deadLetters[Int(cause.kind.rawValue)] += 1 }
-            unreported[parcel.token] = parcel
+            unreported.insert(parcel, for: parcel.token)
             return (record, parcel.token)
         }
         return nil
@@ -126,7 +126,8 @@ extension BridgeSession {
                 let event = CloudEvent(
                     try shared.batch.event(at: index), of: header,
                     recordedMilliseconds: parcel.unixMilliseconds, hash: digest)
-                let record = SinkRecord(event, unixMilliseconds: parcel.unixMilliseconds)
+                let record = SinkRecord(
+                    event, sharing: shared.texts, unixMilliseconds: parcel.unixMilliseconds)
                 guard let cause = parcel.cause else { return record }
                 return DeadLetter.record(
                     record, cause: cause, firstUnixMilliseconds: parcel.unixMilliseconds)
@@ -169,6 +170,15 @@ extension BridgeSession {
         // Once a second: it looks at every record on its way.
         guard nextLook <= now else { return }
         nextLook = now + .seconds(1)
-        oldestSent = unreported.values.map(\.sentAt).min()
+        var oldest: Instant?
+        unreported.forEach { oldest = min(oldest ?? $0.sentAt, $0.sentAt) }
+        oldestSent = oldest
+    }
+}
+
+extension BridgeSession.ServedLane {
+    mutating func confirm(_ parcel: BridgeSession.Parcel, at place: LaneTracker.Place) {
+        guard tracker.confirm(parcel.number, by: parcel.token, at: place) else { return }
+        self.place = place
     }
 }

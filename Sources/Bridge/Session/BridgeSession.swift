@@ -61,7 +61,7 @@ public struct BridgeSession: Sendable {
     /// To be sent, in order.
     var outbox = Queue<Parcel>()
     /// Sent, and not reported on.
-    var unreported: [RecordToken: Parcel] = [:]
+    var unreported = TokenTable<Parcel>()
     /// Of the values of both, in bytes.
     var bytesHeld = 0
     /// When the sink had no room.
@@ -120,6 +120,26 @@ public struct BridgeSession: Sendable {
         var lastUse: UInt64 = 0
         /// How many of the tracker's slots are in the session's count.
         var slotsCounted = 0
+
+        /// What became due by a change of the tracker, and was not before.
+        struct Due {
+            var isOwing = false
+            var isUrgent = false
+        }
+
+        mutating func settle(now: Instant, urgentFrom events: Int64) -> Due {
+            guard let end = tracker.payable else { return Due() }
+            var due = Due()
+            if owingSince == nil {
+                owingSince = now
+                due.isOwing = true
+            }
+            if !isUrgent, end.number - paid >= events {
+                isUrgent = true
+                due.isUrgent = true
+            }
+            return due
+        }
     }
 
     /// A record on its way, kept in few bytes: it is built when it is sent, and built anew if it
@@ -127,8 +147,8 @@ public struct BridgeSession: Sendable {
     struct Parcel: Sendable {
         enum Content: Sendable {
             case event(BatchOnItsWay, index: Int, digest: RunningDigest)
-            /// An MQTT message as a whole.
-            case message(topic: String, device: String, payload: [UInt8])
+            /// An MQTT message as a whole. Indirect, so that the many are not as large as the few.
+            indirect case message(topic: String, device: String, payload: [UInt8])
         }
 
         var token: RecordToken
@@ -136,11 +156,36 @@ public struct BridgeSession: Sendable {
         var lane: Int?
         var number: Int64 = 0
         var content: Content
-        /// Set: it goes to the dead letters.
-        var cause: DeadLetter.Cause?
+        /// Of what goes to the dead letters, which few do.
+        private var sealedCause: SealedCause?
         var isRival = false
         var unixMilliseconds: Int64
         var sentAt = Instant.never
+
+        init(
+            token: RecordToken, lane: Int?, number: Int64 = 0, content: Content,
+            cause: DeadLetter.Cause? = nil, unixMilliseconds: Int64
+        ) {
+            self.token = token
+            self.lane = lane
+            self.number = number
+            self.content = content
+            self.unixMilliseconds = unixMilliseconds
+            self.cause = cause
+        }
+
+        /// Set: it goes to the dead letters.
+        var cause: DeadLetter.Cause? {
+            get { sealedCause?.cause }
+            set { sealedCause = newValue.map(SealedCause.init) }
+        }
+
+        var isDeadLetter: Bool { sealedCause != nil }
+
+        private final class SealedCause: Sendable {
+            let cause: DeadLetter.Cause
+            init(_ cause: DeadLetter.Cause) { self.cause = cause }
+        }
 
         var bytes: Int {
             switch content {
@@ -153,7 +198,12 @@ public struct BridgeSession: Sendable {
     /// One batch that several parcels share.
     final class BatchOnItsWay: Sendable {
         let batch: EventBatch
-        init(_ batch: EventBatch) { self.batch = batch }
+        let texts: BatchTexts
+
+        init(_ batch: EventBatch) {
+            self.batch = batch
+            texts = BatchTexts(batch.header)
+        }
     }
 
     /// The next thing to do. To be called until it says to wait.

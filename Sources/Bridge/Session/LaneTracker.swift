@@ -147,6 +147,29 @@ struct LaneTracker: Sendable {
         return known == hash ? .known : .rival
     }
 
+    /// Whether one of these is so old that its bytes are forgotten.
+    func isPast(_ lines: [BatchLine], _ hashes: [UInt64]) -> Bool {
+        zip(lines, hashes).contains { line, hash in sight(of: line.seq, hash: hash) == .past }
+    }
+
+    enum Taking: Hashable {
+        case taken
+        /// It is the next one, and the device is too far ahead of its base.
+        case noRoom
+        case seen(Sight)
+    }
+
+    /// Takes a number if it is the next one.
+    mutating func take(
+        _ number: Int64, hash: UInt64, token: RecordToken, slotsMax: Int
+    ) -> Taking {
+        let sight = sight(of: number, hash: hash)
+        guard sight == .new else { return .seen(sight) }
+        guard slotsFromBase < slotsMax else { return .noRoom }
+        take(hash: hash, token: token)
+        return .taken
+    }
+
     /// Takes the next number.
     mutating func take(hash: UInt64, token: RecordToken) {
         slots.append(Slot(numbers: next...next, hash: hash, token: token))

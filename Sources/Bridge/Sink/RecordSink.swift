@@ -11,15 +11,7 @@ public struct SinkRecord: Hashable, Sendable {
     /// backlog, must not fall under the log's retention.
     public var unixMilliseconds: Int64
 
-    public struct Header: Hashable, Sendable {
-        public var name: String
-        public var value: String
-
-        public init(_ name: String, _ value: String) {
-            self.name = name
-            self.value = value
-        }
-    }
+    public typealias Header = CloudEvent.Header
 
     public init(
         topic: String, key: [UInt8], value: [UInt8], headers: [Header], unixMilliseconds: Int64
@@ -47,11 +39,11 @@ extension SinkRecord {
     public static let topics = Lane.allCases.map(topic(of:)) + [DeadLetter.topic]
 
     /// An event in binary mode.
-    public init(_ event: CloudEvent, unixMilliseconds: Int64) {
+    /// - Parameter texts: of the batch that it came in.
+    public init(_ event: CloudEvent, sharing texts: BatchTexts, unixMilliseconds: Int64) {
         self.init(
             topic: Self.topic(of: event.lane), key: Array(event.device.utf8),
-            value: event.kafkaValue,
-            headers: event.kafkaHeaders.map { Header($0.name, $0.value) },
+            value: event.kafkaValue, headers: event.kafkaHeaders(sharing: texts),
             unixMilliseconds: unixMilliseconds)
     }
 }

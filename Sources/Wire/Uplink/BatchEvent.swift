@@ -37,6 +37,7 @@ public enum EventData: Hashable, Sendable {
         guard bytes.first == UInt8(ascii: "{"), bytes.last == UInt8(ascii: "}") else {
             return "the data is not a JSON object"
         }
+        if PlainJSON.holds(bytes) { return nil }
         guard !bytes.contains(UInt8(ascii: "\n")) else { return "the data has a line feed" }
         do throws(JSONError) {
             let limits = JSONLimits(depth: BatchLimits.depth, size: BatchLimits.data)
@@ -120,15 +121,15 @@ extension Severity {
 extension String {
     /// `<noun>.<past participle>.v<N>` in small letters, N from 1 without leading zeros.
     public var isEventType: Bool {
-        let words = utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard words.count == 3, words[2].first == UInt8(ascii: "v") else { return false }
-        let isPlain = words[0...1].allSatisfy { word in
-            !word.isEmpty
-                && word.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        var letters = utf8[...]
+        for _ in 0..<2 {
+            let word = letters.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+            letters = letters[word.endIndex...]
+            guard !word.isEmpty, letters.popFirst() == UInt8(ascii: ".") else { return false }
         }
-        let version = words[2].dropFirst()
-        return isPlain && (1...4).contains(version.count) && version.first != UInt8(ascii: "0")
-            && version.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard letters.popFirst() == UInt8(ascii: "v") else { return false }
+        return (1...4).contains(letters.count) && letters.first != UInt8(ascii: "0")
+            && letters.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 }
 
@@ -142,17 +143,21 @@ private struct LineScanner {
 
     mutating func seq() throws(LineFault) -> Int64 { try integer(after: "{\"seq\":") }
 
-    private mutating func takes(_ literal: String) -> Bool {
-        let end = position + literal.utf8.count
-        guard end <= bytes.count, bytes[position..<end].elementsEqual(literal.utf8) else {
-            return false
+    private mutating func takes(_ literal: StaticString) -> Bool {
+        let end = position + literal.utf8CodeUnitCount
+        guard end <= bytes.count else { return false }
+        let isThere = literal.withUTF8Buffer { letters in
+            for index in 0..<letters.count where unsafe bytes[position + index] != letters[index] {
+                return false
+            }
+            return true
         }
-        position = end
-        return true
+        if isThere { position = end }
+        return isThere
     }
 
-    private mutating func take(_ literal: String) throws(LineFault) {
-        guard takes(literal) else { throw unexpected(literal) }
+    private mutating func take(_ literal: StaticString) throws(LineFault) {
+        guard takes(literal) else { throw unexpected(literal.description) }
     }
 
     private func unexpected(_ expected: String) -> LineFault {
@@ -164,7 +169,7 @@ private struct LineScanner {
 
     /// The integer after `literal`, in JSON's spelling and no other.
     mutating func integer<Number: FixedWidthInteger>(
-        after literal: String
+        after literal: StaticString
     ) throws(LineFault) -> Number {
         try take(literal)
         let start = position
@@ -194,7 +199,7 @@ private struct LineScanner {
     }
 
     /// The text after `literal`: printable ASCII without escapes.
-    mutating func word(after literal: String, max: Int) throws(LineFault) -> String {
+    mutating func word(after literal: StaticString, max: Int) throws(LineFault) -> String {
         try take(literal)
         let start = position
         try take("\"")
@@ -225,6 +230,13 @@ private struct LineScanner {
             throw unexpected("a text in quotes")
         }
         position += 1
+        // Between the quotes; most have nothing that needs a parser.
+        let inner = bytes[(start + 1)..<(position - 1)]
+        if (1...BatchLimits.subject).contains(inner.count),
+            inner.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") })
+        {
+            return String(decoding: inner, as: UTF8.self)
+        }
         let subject: String?
         do throws(JSONError) {
             subject = try JSONValue.parse(Array(bytes[start..<position])).string

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""The queues, the uplink and the bridge beside what else there is, in one run.
+
+    chain_benchmarks.py PROGRAMS PART...
+
+Prints tables; it is no test and fails only when something cannot be measured. `make bench` calls it.
+"""
+
+import pathlib
+import sys
+
+import bench_chain
+import bench_journal
+import bench_kept
+from bench_table import OUTPUT, Table
+
+PARTS = {
+    "uplink": bench_chain.measure_uplink,
+    "journal": bench_journal.measure,
+    "card": bench_journal.measure_life,
+    "drain": bench_chain.measure_drain,
+    "slow": bench_chain.measure_slow_drain,
+    "bridge": bench_chain.measure_bridge,
+    "alarms": bench_chain.measure_alarms,
+    "kept": bench_kept.measure,
+}
+
+
+def main():
+    programs = pathlib.Path(sys.argv[1]).resolve()
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    for part in sys.argv[2:] or PARTS:
+        table = Table(part)
+        PARTS[part](programs, table)
+        table.save()
+
+
+if __name__ == "__main__":
+    main()
