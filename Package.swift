@@ -165,7 +165,12 @@ let package = Package(
         .executableTarget(
             name: "chain-bench",
             dependencies: ["Units", "Events", "Wire", "Journal", "Transit", "MQTT", "Bridge"],
-            path: "Tests/Benchmarks/ChainBench", swiftSettings: unsafeByNature),
+            path: "Tests/Benchmarks",
+            exclude: [
+                "Peers", "bench_chain.py", "bench_journal.py", "bench_kept.py", "bench_table.py",
+                "chain_benchmarks.py", "link.py",
+            ],
+            swiftSettings: unsafeByNature),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Units"]),

@@ -1,8 +1,8 @@
 /// Tells of most JSON in one pass, without building anything, that `JSONParser` would take it.
 ///
-/// Every event passes here twice, on the device and in the bridge, and nearly all of them are plain:
-/// ASCII without escapes, short numbers, few members. What is not plain is not wrong; it is the
-/// parser's to judge.
+/// Every event passes here twice, on the device and in the bridge, and nearly all of them are
+/// plain: ASCII without escapes, short numbers, few members. What is not plain is not wrong; it is
+/// the parser's to judge.
 public enum PlainJSON {
     /// Members of one object that are told apart here.
     private static let membersMax = 32

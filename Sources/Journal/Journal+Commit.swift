@@ -1,3 +1,4 @@
+import Events
 import Units
 import Wire
 
@@ -22,7 +23,7 @@ extension Journal {
         do {
             if store == nil { try openStore(now: now) }
             try commitAll(extra: extra)
-        } catch where error.isFull && isAlarmWaiting {
+        } catch  where error.isFull && isAlarmWaiting {
             do {
                 try relieve(error, now: now, extra: extra)
             } catch { throw failed(error, now: now) }
@@ -100,9 +101,7 @@ extension Journal {
     /// Makes sure that every lane has numbers for all that waits: a commit of its own raises the
     /// block, and the mark outside of the database follows, before any number of it is used.
     private func reserve(in store: Store) throws(JournalError) {
-        // Alarm: queue.lost, and two queue.dropped each for the quotas and for a full disk. And one
-        // for what `extra` may add, wherever the routes send it.
-        var needed: [Int64] = [6, 1, 1]
+        var needed = neededBesides
         for waiting in pending {
             needed[Int(waiting.lane(by: configuration.lanes).rawValue)] += 1
         }
@@ -130,6 +129,25 @@ extension Journal {
         // is in `fileFailure`, and `service` tries again.
         try? serviceFiles()
     }
+
+    /// Numbers by lane for what a commit may add to what waits.
+    private var neededBesides: [Int64] {
+        // Alarm: queue.lost, and two queue.dropped each for the quotas and for a full disk.
+        var needed: [Int64] = [5, 0, 0]
+        // And one for what `extra` may add, wherever the routes send it.
+        for kind in Self.addedKinds {
+            for severity in [Severity.info, .warning, .error] {
+                let lane = Int(configuration.lanes.lane(of: kind, severity).rawValue)
+                needed[lane] = max(needed[lane], lane == 0 ? 6 : 1)
+            }
+        }
+        return needed
+    }
+
+    private static let addedKinds: [EventKind] = [
+        .queueOpened, .configurationApplied, .configurationConfirmed, .configurationReverted,
+        .configurationRefused,
+    ]
 
     /// Gives up the numbers of a commit that may or may not have reached the disk.
     private func burn(upTo used: [LaneCounter]) {

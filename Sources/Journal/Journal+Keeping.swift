@@ -56,7 +56,9 @@ extension Journal {
     }
 
     func queueMark(isClosed: Bool) -> QueueMark {
-        QueueMark(epoch: epoch, reservedTo: counters.map(\.reservedTo), isClosed: isClosed)
+        QueueMark(
+            epoch: epoch, reservedTo: counters.map(\.reservedTo), isClosed: isClosed,
+            run: runNumber)
     }
 
     /// Opens a transaction, durably. It is open until `close`; if the process ends first, the next

@@ -115,66 +115,43 @@ extension Journal {
 
     /// Begins this run in an open file: epoch, numbers, gaps, and transactions that were left open.
     private func adopt(_ opened: Store) throws(JournalError) {
-        let stamp = latestStamp
-        var places = try opened.lanes()
         let known = try opened.latestEpoch()
         if runNumber != 0, known?.identifier == epoch {
             // Our own file, open again after the disk refused: the numbers in memory are further.
             store = opened
             return
         }
-        let unsound = try Lane.allCases.map { (lane) throws(JournalError) in
-            try opened.unsound(in: lane)
-        }
+        let places = try opened.lanes()
         let reason = try newEpochReason(in: opened, known: known, lanes: places)
-        let epoch = reason == nil ? known!.identifier : configuration.identifiers()
         let interrupted = try opened.openTransactions()
         let since = reason == nil ? try opened.inboxBounds().since : nil
         let leftOver = try Self.leftOver(interrupted, in: opened)
-        var facts: [JournalFact] = []
-        if let reason {
-            facts.append(.queueOpened(epoch: epoch, reason: reason))
-            // Whatever the other life of this file used of its block is never used here.
-            for index in places.counters.indices where reason != .new {
-                places.counters[index].next = places.counters[index].reservedTo + 1
-            }
-        }
+        var adoption = Adoption(
+            epoch: reason == nil ? known!.identifier : configuration.identifiers(),
+            reason: reason, places: places,
+            unsound: try Lane.allCases.map { (lane) throws(JournalError) in
+                try opened.unsound(in: lane)
+            },
+            interrupted: interrupted, stamp: latestStamp)
+        adoption.skipBlocks()
         var number: Int64 = 0
         do {
             number = try opened.transact { (store) throws(JournalError) -> Int64 in
-                for lane in Lane.allCases {
-                    let index = Int(lane.rawValue)
-                    facts += try store.remove(
-                        unsound[index], from: lane, &places.counters[index])
-                    // Also withdraws the farewell: a crash from here on is an unclean stop.
-                    try store.set(places.counters[index], of: lane, isFarewell: false)
-                    guard let unused = places.unused[index] else { continue }
-                    try store.declareGap(.skipped, in: lane, unused)
-                    facts.append(
-                        .queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))
-                }
-                if let reason {
-                    try store.addEpoch(
-                        epoch, reason: reason, wall: stamp.wall, first: places.counters.map(\.next))
-                    // Another life of this file may have carried out what stands nowhere here.
-                    try store.beginInbox(at: nil)
-                }
+                try adoption.write(to: store)
                 if let hardware = configuration.hardware { try store.set(hardware: hardware) }
-                for transaction in interrupted {
-                    try store.interrupt(transaction: transaction.number, wall: stamp.wall)
-                }
                 try store.forgetOldTransitions()
-                return try store.addRun(run, boot: configuration.boot, wall: stamp.wall)
+                return try store.addRun(
+                    run, boot: configuration.boot, wall: adoption.stamp.wall)
             }
         } catch { throw error.error }
         store = opened
         inboxSince = since
-        self.epoch = epoch
+        epoch = adoption.epoch
         runNumber = number
-        counters = places.counters
+        counters = adoption.places.counters
         acknowledged = Lane.allCases.map { _ in 0 }
         transactions.removeAll()
-        putFirst(facts + leftOver, stamp)
+        putFirst(adoption.facts + leftOver, adoption.stamp)
         isQueueMarkDue = true
     }
 
@@ -208,6 +185,66 @@ extension Journal {
             counter.reservedTo < reserved
         }
         let hasLostItsEnd = lanes.isFarewell && !mark.isClosed
-        return mark.epoch != known.identifier || isBehind || hasLostItsEnd ? .rollback : nil
+        // Within one block nothing else tells a copy from before the last run, and both have said
+        // farewell.
+        let hasLostRuns = try opened.latestRun() < mark.run
+        let isOld = mark.epoch != known.identifier || isBehind || hasLostItsEnd || hasLostRuns
+        return isOld ? .rollback : nil
+    }
+}
+
+/// What a start changes in a file that it takes up, in one transaction.
+private struct Adoption {
+    let epoch: Identifier128
+    /// Why the epoch is new; nil if the old one goes on.
+    let reason: EpochReason?
+    var places: Store.Lanes
+    /// By lane.
+    let unsound: [[Store.Unsound]]
+    let interrupted: [Store.OpenTransaction]
+    let stamp: Stamp
+    /// To be told of.
+    private(set) var facts: [JournalFact] = []
+
+    init(
+        epoch: Identifier128, reason: EpochReason?, places: Store.Lanes,
+        unsound: [[Store.Unsound]], interrupted: [Store.OpenTransaction], stamp: Stamp
+    ) {
+        self.epoch = epoch
+        self.reason = reason
+        self.places = places
+        self.unsound = unsound
+        self.interrupted = interrupted
+        self.stamp = stamp
+    }
+
+    /// Whatever another life of this file used of its blocks is never used here.
+    mutating func skipBlocks() {
+        guard let reason else { return }
+        facts.append(.queueOpened(epoch: epoch, reason: reason))
+        for index in places.counters.indices where reason != .new {
+            places.counters[index].next = places.counters[index].reservedTo + 1
+        }
+    }
+
+    mutating func write(to store: Store) throws(JournalError) {
+        for lane in Lane.allCases {
+            let index = Int(lane.rawValue)
+            facts += try store.remove(unsound[index], from: lane, &places.counters[index])
+            // Also withdraws the farewell: a crash from here on is an unclean stop.
+            try store.set(places.counters[index], of: lane, isFarewell: false)
+            guard let unused = places.unused[index] else { continue }
+            try store.declareGap(.skipped, in: lane, unused)
+            facts.append(.queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))
+        }
+        if let reason {
+            try store.addEpoch(
+                epoch, reason: reason, wall: stamp.wall, first: places.counters.map(\.next))
+            // Another life of this file may have carried out what stands nowhere here.
+            try store.beginInbox(at: nil)
+        }
+        for transaction in interrupted {
+            try store.interrupt(transaction: transaction.number, wall: stamp.wall)
+        }
     }
 }

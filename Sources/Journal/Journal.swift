@@ -91,9 +91,9 @@ public final class Journal {
     /// What a full disk takes from a lane at once: 64 pages; chosen.
     static let reliefStep: Int64 = 256 << 10
     /// Numbers reserved at once. Each block costs a commit of its own and three syncs of the mark
-    /// beside the database: with 1,000 that was a tenth of all syncs, and the journal stored 0.88 of
-    /// what plain C does (measured, 32 events a commit). What an unclean stop leaves of a block is
-    /// one row in `gaps`, however long.
+    /// beside the database: with 1,000 that was a tenth of all syncs, and the journal stored 0.88
+    /// of what plain C does (measured, 32 events a commit). What an unclean stop leaves of a block
+    /// is one row in `gaps`, however long.
     public static let blockSize: Int64 = 4_000
 
     /// What the time before this start has left, for the controller.

@@ -103,6 +103,11 @@ extension Store {
         return number
     }
 
+    /// The number of the last run; 0 if there was none.
+    func latestRun() throws(JournalError) -> Int64 {
+        try connection.integer("SELECT max(n) FROM runs") ?? 0
+    }
+
     /// Gives the row that was just inserted, and now has its number, its checksum.
     private func seal(_ table: String, _ columns: String) throws(JournalError) {
         try connection.execute(

@@ -91,8 +91,8 @@ extension CloudEvent {
         BatchTexts(site: site, device: device, lane: lane, epoch: epoch, run: run, boot: boot)
     }
 
-    /// Hands out all attributes but the type of the data, in the order in which both encodings write
-    /// them. Texts, but for the one that is a number in JSON too.
+    /// Hands out all attributes but the type of the data, in the order in which both encodings
+    /// write them. Texts, but for the one that is a number in JSON too.
     private func forEachAttribute(
         _ texts: BatchTexts, _ body: (Name, String, _ isNumber: Bool) -> Void
     ) {

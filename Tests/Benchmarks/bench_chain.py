@@ -57,13 +57,19 @@ class Bench:
 
     def pile_up(self, count, source):
         subprocess.run(
-            [self.programs / "chain-bench", "backlog", self.directory / "state", source, str(count)],
+            [
+                self.programs / "chain-bench", "backlog", self.directory / "state", source,
+                str(count),
+            ],
             check=True, stdout=subprocess.DEVNULL,
         )
 
     def tls(self):
         pki = self.directory / "pki"
-        return ["--cafile", pki / "ca.crt", "--cert", pki / "client.crt", "--key", pki / "client.key"]
+        return [
+            "--cafile", pki / "ca.crt", "--cert", pki / "client.crt",
+            "--key", pki / "client.key",
+        ]
 
     def last_acknowledged(self, until_number, seconds):
         """When the device's side of the broker had the acknowledgement of that number."""

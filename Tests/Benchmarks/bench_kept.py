@@ -320,7 +320,8 @@ def measure(programs, table):
         show(subject.name, kills, power)
     for broker in (
         Mosquitto("mosquitto, as installed"),
-        Mosquitto("mosquitto, autosave each change", "autosave_interval 1", "autosave_on_changes true"),
+        Mosquitto(
+            "mosquitto, autosave each change", "autosave_interval 1", "autosave_on_changes true"),
     ):
         kills = Verdict()
         broker.kill_and_go_on(file, range(3), kills)

@@ -36,7 +36,8 @@ class Table:
             is_within = found >= limit if least is not None else found <= limit
             verdict = "within" if is_within else "OVER"
             shown = f"{'at least' if least is not None else 'at most':<9}{number(limit):>9}"
-        print(f"{what:<52} {number(found):>10} {unit:<12} {shown:<19} {verdict}".rstrip(), flush=True)
+        line = f"{what:<52} {number(found):>10} {unit:<12} {shown:<19} {verdict}"
+        print(line.rstrip(), flush=True)
         self.rows.append({"what": what, "found": found, "unit": unit, "limit": limit})
 
     def save(self):
@@ -107,7 +108,8 @@ def lines(programs, count):
     path = OUTPUT / f"events-{count}.txt"
     if not path.exists():
         with open(path, "w") as file:
-            subprocess.run([programs / "chain-bench", "payloads", str(count)], check=True, stdout=file)
+            subprocess.run(
+                [programs / "chain-bench", "payloads", str(count)], check=True, stdout=file)
     return path
 
 

@@ -3,7 +3,8 @@
 
     chain_benchmarks.py PROGRAMS PART...
 
-Prints tables; it is no test and fails only when something cannot be measured. `make bench` calls it.
+Prints tables; it is no test and fails only when something cannot be measured. `make bench` calls
+it.
 """
 
 import pathlib

@@ -165,7 +165,7 @@ struct DamageTests {
         let told = try #require(try device.events(.alarm).first)
         #expect(told.type == "queue.quarantined.v1")
         let data = String(decoding: told.data, as: UTF8.self)
-        #expect(data.contains("layout 99, and this Busbar knows 3 at most"))
+        #expect(data.contains("layout 99, and this Busbar knows 4 at most"))
         let opened = try device.events(.event).first { $0.type == "queue.opened.v1" }
         #expect(
             String(decoding: try #require(opened).data, as: UTF8.self).contains(

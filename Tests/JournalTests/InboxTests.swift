@@ -198,7 +198,6 @@ struct InboxTests {
         var journal: Journal? = device.open()
         let epoch = journal?.epoch
         #expect(journal.map { Self.receive(Self.command(1), $0) } == .admitted)
-        try journal?.append((0..<1_200).map { heating($0) }, now: Instant(0))
         try journal?.farewell(now: Instant(1))
         journal = nil
         try old.write(to: device.file("journal.sqlite3"))

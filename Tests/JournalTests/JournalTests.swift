@@ -157,8 +157,10 @@ struct JournalTests {
         #expect(!journal.recollection.wasHeating)
     }
 
-    @Test("an old copy of the database put back gets a new epoch, and no number twice")
-    func rollbackGetsNewEpoch() throws {
+    @Test(
+        "an old copy of the database put back gets a new epoch, and no number twice",
+        arguments: [0, 1, Int(Journal.blockSize) + 200])
+    func rollbackGetsNewEpoch(heatings: Int) throws {
         let device = Device()
         var journal: Journal? = device.open()
         try journal?.append([alarm(.gasLeak)], now: Instant(0))
@@ -166,7 +168,7 @@ struct JournalTests {
         let old = try Data(contentsOf: device.file("journal.sqlite3"))
         journal = device.open()
         let epoch = journal?.epoch
-        try journal?.append((0..<1_200).map { heating($0) }, now: Instant(0))
+        try journal?.append((0..<UInt32(heatings)).map { heating($0) }, now: Instant(0))
         try journal?.append([alarm(.boardLost)], now: Instant(0))
         try journal?.farewell(now: Instant(1))
         let used = try device.events(.event).map { Identity($0) }

@@ -3,9 +3,9 @@
 
     .build/venv/bin/python Tests/SystemTests/check_broker.py [--programs DIR]
 
-With the real uplink and a real mosquitto: each fault of the connection is said in one line with what
-to do, and is over without a restart once it is mended; what nobody may do, nobody can; and at the
-end everything that the device has stored is in Kafka.
+With the real uplink and a real mosquitto: each fault of the connection is said in one line with
+what to do, and is over without a restart once it is mended; what nobody may do, nobody can; and at
+the end everything that the device has stored is in Kafka.
 """
 
 import argparse

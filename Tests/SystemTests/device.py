@@ -1,4 +1,4 @@
-"""One device of real programs for the tests of damage: its files, busbard and busbar-uplink on them.
+"""One device of real programs for the tests of damage: its files, busbard and busbar-uplink.
 
 What the files say is read by Python's sqlite3 alone.
 """

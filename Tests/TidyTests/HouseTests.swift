@@ -10,12 +10,12 @@ struct HouseTests {
     ]
 
     /// The folders of the targets in the manifest, tests included: each target's name, unless the
-    /// manifest says another one. The mock cluster is a program, and stands beside the tests.
+    /// manifest says another one. Two programs of tests and benchmarks stand beside the tests.
     static let targets: Set<String> = Set(
         SourceTree.text(of: "Package.swift")
             .matches(of: #/[tT]arget\(\s*name: "([^"]+)"|systemLibrary\(name: "([^"]+)"/#)
             .compactMap { ($0.1 ?? $0.2).map(String.init) }
-            .map { $0 == "mock-kafka" ? "MockKafka" : $0 })
+            .map { ["mock-kafka": "MockKafka", "chain-bench": "Benchmarks"][$0] ?? $0 })
 
     /// The README's list of folders.
     static let navigating: Substring = {

@@ -64,8 +64,9 @@ struct LaneTableTests {
             let isCritical = critical.contains(noun) || kind.tellsOfLoss
             for severity in [Severity.info, .warning, .error, .fatal] {
                 let lane = LaneTable.standard.lane(of: kind, severity)
-                let isAlarm = isCritical || severity == .fatal
-                #expect(lane == (isAlarm ? .alarm : .event), "\(kind.name) \(severity)")
+                let isAlarm = isCritical || severity == .fatal || kind == .reserveReleased
+                let other: Lane = kind == .sampleTaken ? .telemetry : .event
+                #expect(lane == (isAlarm ? .alarm : other), "\(kind.name) \(severity)")
             }
         }
     }

@@ -66,8 +66,8 @@ struct TokenTable<Value: Sendable>: Sendable {
         tokens[hole] = 0
     }
 
-    /// Fibonacci hashing: neighbours are spread over the whole table. As their own places they would
-    /// stand in one long row, and each removal would have to look through it.
+    /// Fibonacci hashing: neighbours are spread over the whole table. As their own places they
+    /// would stand in one long row, and each removal would have to look through it.
     private func place(of token: UInt64) -> Int {
         Int(truncatingIfNeeded: (token &* 0x9E37_79B9_7F4A_7C15) >> 32) & (tokens.count - 1)
     }

@@ -1,5 +1,5 @@
-/* librdkafka's own speed: records that are ready in memory, to the same topic with the settings that
- * the bridge has (acks=all, idempotent), until the last delivery report is in.
+/* librdkafka's own speed: records that are ready in memory, to the same topic with the settings
+ * that the bridge has (acks=all, idempotent), until the last delivery report is in.
  *
  *   kafka_producer BROKERS RECORDS      RECORDS is what `chain-bench records` prints
  *   kafka_producer --bare ...           without the headers: key and value only
