@@ -7,18 +7,33 @@ struct Board: ~Copyable {
     private var scratch: Scratch
     private var clocks = ClockWatch()
     private var image = ImageCheck()
+    /// Nil when the flash does not keep it; the board is then never armed.
+    private var latch: TripLatch?
+    private var proofs: WiredProofs
+    private var drive = RelayMask.none
 
     /// The relays' pins are driven low and the RAM is tested when this begins; see `startup.S`.
     init() {
         ClockSetup.start()
         Pins.connect()
+        latch = TripLatch()
+        // A latch that cannot be kept is a fault of the flash, as a damaged image is.
+        let flashIsSound = latch != nil && ImageCheck.imageIsWhole()
         let selfTest: UInt8 =
-            (ImageCheck.imageIsWhole() ? 0b001 : 0) | 0b010
-            | (ClockSetup.crystalIsPlausible() ? 0b100 : 0)
+            (flashIsSound ? 0b001 : 0) | 0b010 | (ClockSetup.crystalIsPlausible() ? 0b100 : 0)
         scratch = Scratch()
+        // Tripped is who is so by either: a reset may have come between the two writings.
+        var memory = scratch.memory
+        if memory.tripCause == .none, let cause = latch?.cause, let relays = latch?.onAtTrip {
+            memory.tripCause = cause
+            memory.onAtTrip = relays
+        }
         core = RelayBoardCore(
             resetCause: scratch.resetCause, bootCount: scratch.bootCount, selfTest: selfTest,
-            memory: scratch.memory)
+            memory: memory)
+        proofs = WiredProofs(
+            isPermitFitted: Pins.hasStrap(Pins.permitStrap),
+            isFlameFitted: Pins.hasStrap(Pins.flameStrap))
         scratch.keep(core.memory)
         scratch.write()
         Watchdog.start()
@@ -35,18 +50,32 @@ struct Board: ~Copyable {
         Watchdog.passed(.readBack)
 
         let now = Timer.low.value
-        let drive = core.tick(
-            now: now, pins: Pins.relays(in: input), localReset: Pins.isLocalResetActive(in: input))
+        let loss = proofs.sample(
+            permit: Pins.isHigh(Pins.permit, in: input), flame: Pins.isHigh(Pins.flame, in: input),
+            valve: drive.contains(.valve), at: now)
+        core.apply(loss, at: now)
+        drive = core.tick(
+            now: now, pins: Pins.relays(in: input),
+            localReset: !Pins.isHigh(Pins.localReset, in: input))
         Watchdog.passed(.rules)
 
         Pins.drive(drive)
         Watchdog.passed(.outputs)
 
         testOneself()
-        scratch.keep(core.memory)
+        keepMemory()
         scratch.countTime(to: now)
         Watchdog.passed(.selfTest)
         Watchdog.feed()
+    }
+
+    /// After the outputs: whatever changes here, the relays have followed it already.
+    private mutating func keepMemory() {
+        let memory = core.memory
+        scratch.keep(memory)
+        guard latch?.keep(memory, drive: drive) == false else { return }
+        latch = nil
+        core.recordSelfTest(0b110)
     }
 
     private mutating func testOneself() {

@@ -21,6 +21,10 @@ enum Pins {
         connect(data, to: PinRegisters.functionI2C, PinRegisters.pulledUp)
         connect(clock, to: PinRegisters.functionI2C, PinRegisters.pulledUp)
         connect(localReset, to: PinRegisters.functionSIO, PinRegisters.pulledUp)
+        connect(permit, to: PinRegisters.functionSIO, PinRegisters.pulledDown)
+        connect(flame, to: PinRegisters.functionSIO, PinRegisters.pulledDown)
+        connect(permitStrap, to: PinRegisters.functionSIO, PinRegisters.pulledUp)
+        connect(flameStrap, to: PinRegisters.functionSIO, PinRegisters.pulledUp)
     }
 
     private static func connect(_ pin: UInt32, to function: UInt32, _ pad: UInt32) {
@@ -28,7 +32,10 @@ enum Pins {
         PinRegisters.control(pin).value = function
     }
 
-    static func isLocalResetActive(in input: UInt32) -> Bool { input & 1 &<< localReset == 0 }
+    static func isHigh(_ pin: UInt32, in input: UInt32) -> Bool { input & 1 &<< pin != 0 }
+
+    /// Looked at once, at boot, long after the pull-ups were switched on.
+    static func hasStrap(_ pin: UInt32) -> Bool { !isHigh(pin, in: SIO.input.value) }
 
     static func relays(in input: UInt32) -> RelayMask {
         RelayMask(rawValue: UInt8(truncatingIfNeeded: input &>> firstRelay))
