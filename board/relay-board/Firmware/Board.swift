@@ -5,7 +5,8 @@ struct Board: ~Copyable {
     private var core: RelayBoardCore
     private var target: I2CTarget
     private var scratch: Scratch
-    private var clocks = ClockWatch()
+    /// Not before `ClockSetup`: a timer that is still in reset reads as nothing that counts.
+    private var clocks: ClockWatch
     private var image = ImageCheck()
     /// Nil when the flash does not keep it; the board is then never armed.
     private var latch: TripLatch?
@@ -15,6 +16,7 @@ struct Board: ~Copyable {
     /// The relays' pins are driven low and the RAM is tested when this begins; see `startup.S`.
     init() {
         ClockSetup.start()
+        clocks = ClockWatch()
         Pins.connect()
         latch = TripLatch()
         // A latch that cannot be kept is a fault of the flash, as a damaged image is.
