@@ -1,10 +1,40 @@
 import Glibc
 import LocalAPI
 
+/// What `--board` names.
+enum BoardKind: Equatable {
+    /// Relay board, sensors and plant in memory.
+    case simulated
+    /// The same, but for the relay board: a process of its own behind a socket.
+    case socket(path: String)
+
+    /// - Throws: exit code 2, with what is allowed.
+    init(_ word: String) throws(StartError) {
+        if word == "simulated" {
+            self = .simulated
+        } else if word.hasPrefix("socket:"), word.count > "socket:".count {
+            self = .socket(path: String(word.dropFirst("socket:".count)))
+        } else {
+            throw StartError(
+                "--board is \"\(word)\"; allowed are simulated and socket:PATH (a real board "
+                    + "comes with a later version)", exitCode: 2)
+        }
+    }
+
+    /// As `busbar status` names it.
+    var name: String {
+        switch self {
+        case .simulated: "simulated"
+        case .socket: "emulated"
+        }
+    }
+}
+
 /// The command line. Read by hand: an argument parser would double the daemon's size for six
 /// options.
 struct Arguments {
     var site = ""
+    var board = BoardKind.simulated
     var stateDirectory = ""
     /// Where the local API is served. Without an option: where `busbar` looks for it, and in the
     /// state directory for a user who may not write there: a trial needs no preparation.
@@ -14,11 +44,13 @@ struct Arguments {
     var uplinkDirectory: String?
 
     static let usage = """
-        usage: busbard --site DIR --board simulated --state-dir DIR [--socket PATH] [--profile NAME]
+        usage: busbard --site DIR --board KIND --state-dir DIR [--socket PATH] [--profile NAME]
                        [--uplink-dir DIR]
 
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
+                           socket:PATH: the same, but the relay board is the process that listens
+                           on PATH, such as the emulator that runs its firmware; for trials
           --state-dir DIR  where the journal and the lockout record are kept
           --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
                            user who may not write there: control.sock in the state directory)
@@ -68,10 +100,11 @@ struct Arguments {
             throw StartError(
                 "missing \(missing.joined(separator: ", "))\n\(Self.usage)", exitCode: 2)
         }
-        guard board == "simulated" else {
+        self.board = try BoardKind(board)
+        if case .socket = self.board, profile == "prod" {
             throw StartError(
-                "--board is \"\(board)\"; allowed is simulated (a real board comes with a later "
-                    + "version)", exitCode: 2)
+                "--board \(board) is for trials and switches nothing real: it does not go with "
+                    + "--profile prod", exitCode: 2)
         }
         site = sites
         stateDirectory = state

@@ -5,6 +5,7 @@ import Journal
 import LinuxHAL
 import LocalAPI
 import Runtime
+import Simulation
 import Site
 import Synchronization
 import Units
@@ -16,6 +17,7 @@ final class Device {
     private let links = Links()
     private let clock = RunClock()
     private let description: DeviceDescription
+    private let board: BoardKind
     private let stateDirectory: String
     private let uplinkDirectory: String?
     private let lock: StateDirectoryLock?
@@ -28,11 +30,12 @@ final class Device {
         site = try StartError.wrapping { () throws(SiteError) in
             try Site.load(directory: arguments.site, profile: arguments.profile)
         }
+        board = arguments.board
         stateDirectory = arguments.stateDirectory
         uplinkDirectory = arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
-            site: site.name, device: site.device, board: "simulated", version: Busbard.version,
+            site: site.name, device: site.device, board: board.name, version: Busbard.version,
             processID: getpid(), startedAt: clock.now(), plan: site.plan,
             encoder: EventEncoder(
                 stepNames: site.stepNames, sqliteVersion: Journal.sqliteVersion),
@@ -57,7 +60,9 @@ final class Device {
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
-        let device = LocalDevice(description, links, queues, clock, uplink: uplinkDirectory)
+        let device = LocalDevice(
+            description, links, queues, clock, uplink: uplinkDirectory,
+            takesBoardFaults: board == .simulated)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
         policy.allow(user: geteuid(), .admin)
@@ -93,10 +98,26 @@ final class Device {
         // before it is known whether there is a lockout.
         while links.recollection.withLock({ $0 == nil }) { pause() }
         guard let recollection = links.recollection.withLock({ $0 }) else { return }
-        try startControl(recollection)
+        switch board {
+        case .simulated:
+            try startControl(recollection) { SimulatedRelayBoard() }
+        case .socket(let path):
+            // The tick waits for it at most three times: before it, in the exchange, and for a
+            // TRIP. A quarter of the period each leaves the last one for the tick itself.
+            let patience = Milliseconds(site.plan.tick.rawValue / 4)
+            let address = try StartError.wrapping { () throws(SystemError) in
+                try UnixSocketAddress(path: path)
+            }
+            try startControl(recollection) {
+                EmulatedBoard(SocketRelayBus(address: address, patience: patience))
+            }
+        }
     }
 
-    private func startControl(_ recollection: Recollection) throws(StartError) {
+    /// - Parameter makeBoard: called once, on the control thread.
+    private func startControl<Board: WorldBoard & ~Copyable & SendableMetatype>(
+        _ recollection: Recollection, makeBoard: @escaping @Sendable () -> Board
+    ) throws(StartError) {
         ProcessMemory.releaseProgramPages()
         do throws(SystemError) { try ProcessMemory.lock() } catch { noteNotRealTime(error) }
         ProcessMemory.keepHeap()
@@ -105,7 +126,7 @@ final class Device {
             try RealtimeThread(named: "control") {
                 var clock = clock
                 var work = SimulatedDevice(
-                    plan: plan, recollection: recollection, links: links,
+                    plan: plan, board: makeBoard(), recollection: recollection, links: links,
                     seed: UInt64(truncatingIfNeeded: MonotonicClock().now().rawValue))
                 // Unreachable here would have been unreachable for the main thread before it.
                 let service = try? SystemdNotifier.fromEnvironment()
