@@ -80,7 +80,7 @@ class PowerOnStateMachine(Block):
 
 
 class ChipReset(Block):
-    """2.12.7: VREG_AND_CHIP_RESET, whose CHIP_RESET tells power-on from the RUN pin."""
+    """2.12: VREG_AND_CHIP_RESET, whose CHIP_RESET tells power-on from the RUN pin."""
 
     name = "VREG_AND_CHIP_RESET"
     known = (0x0, 0x4)

@@ -35,8 +35,6 @@ class Board:
     def __init__(self, content=None, **options):
         self.chip = Pico(content or firmware(), **options)
         self.host = host.Host(self.chip)
-        #: Relays that were seen driven in the latest look at the history.
-        self.seen = 0
 
     # Time.
 
