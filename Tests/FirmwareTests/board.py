@@ -19,8 +19,8 @@ RESET_PIN = 15
 PERMIT_PIN, FLAME_PIN, PERMIT_STRAP, FLAME_STRAP = 16, 17, 18, 19
 #: µs between two looks at the clock in long waits: a pass of the loop then takes 0.5 ms.
 COARSE = 100
-#: µs from power-on until the board must answer.
-START = 400_000
+#: µs from power-on until the board must answer, a sector of flash erased included.
+START = 1_000_000
 
 
 def firmware():

@@ -179,6 +179,28 @@ class FullLog(Latch):
                 self.assertFalse(board.start().host.status().tripped)
             self.assertLessEqual(max(board.chip.flash.erased.values()), 1)
 
+    def test_a_sector_erased_in_operation(self):
+        """400 ms, which the watchdog must wait for; and never under relays that are on."""
+        board = Board(self.image(256)).start()
+        # Rubbish where the next record goes: as after an erasure that was cut short.
+        board.chip.power_off()
+        board.chip.flash.content[LOG + 256 * RECORD + 2_000] = 0
+        board.chip.power_on()
+        board.start()
+        self.assertEqual(board.chip.flash.erased, {LOG + 4_096: 1}, "not at boot, when nobody waits")
+        board.chip.flash.content[LOG + 256 * RECORD + 2_000] = 0
+        board.chip.map_flash(False)
+        board.chip.map_flash(True)
+        board.run(300)
+        board.energise(POWER)
+        erased = board.chip.flash.erased[LOG + 4_096]
+        board.beat(300, POWER)
+        self.assertEqual(board.chip.flash.erased[LOG + 4_096], erased, "under relays that are on")
+        board.host.trip()
+        board.run(600)
+        self.assertEqual(board.chip.resets, 0, "the watchdog bit while a sector was erased")
+        self.expect_tripped(board, "a trip whose record needed an erasure")
+
     def test_power_lost_while_a_sector_is_erased(self):
         """At boot, when the sector that is not in use makes room: a trip stays one."""
         cuts = 0

@@ -147,6 +147,14 @@ class Core(unittest.TestCase):
         self.expect_reset(BURN, since)
         self.assertEqual(self.host.status().boots, boots + 1 & 0xFF)
 
+    def test_a_pass_that_is_not_whole(self):
+        """P10: it goes round and does not feed, because one stage has left no mark."""
+        self.board.energise(BURN)
+        since = self.chip.elapsed
+        self.chip.skips_a_stage = True
+        self.board.run(110)
+        self.expect_reset(BURN, since)
+
     def test_what_the_watchdog_cannot_see(self):
         """The limit of P10, on record: a core that does nothing but feed holds its relays. Then only
         K2 is left, whose monostable the Pi's permit line holds and this board does not."""

@@ -51,6 +51,8 @@ class Pico:
         self.crystal_error = 0
         self.core_error = 0
         self.i2c_is_wired = True
+        #: As if a pass of the firmware's loop had left out one of its stages.
+        self.skips_a_stage = False
         self.resets = 0
         self.faults = 0
         #: Levels that hands or wires force upon pins, by pin.
@@ -92,6 +94,7 @@ class Pico:
         self.watchdog = blocks.Watchdog(self, before=self.watchdog)
         self.watchdog.reason = self.bite
         self.resets += 1
+        self.skips_a_stage = False
         self.reset_by = "watchdog"
         self._boot()
 
