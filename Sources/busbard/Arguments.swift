@@ -6,6 +6,7 @@ enum BoardKind: Equatable {
     /// Relay board, sensors and plant in memory.
     case simulated
     /// The same, but for the relay board: a process of its own behind a socket.
+    case socket(path: String)
     /// What hangs on a Raspberry Pi: CAN, I2C and GPIO of the kernel.
     case raspberryPi
 
@@ -15,9 +16,11 @@ enum BoardKind: Equatable {
             self = .simulated
         } else if word == "rpi" {
             self = .raspberryPi
+        } else if word.hasPrefix("socket:"), word.count > "socket:".count {
+            self = .socket(path: String(word.dropFirst("socket:".count)))
         } else {
             throw StartError(
-                "--board is \"\(word)\"; allowed are rpi and simulated", exitCode: 2)
+                "--board is \"\(word)\"; allowed are simulated, socket:PATH and rpi", exitCode: 2)
         }
     }
 
@@ -25,6 +28,7 @@ enum BoardKind: Equatable {
     var name: String {
         switch self {
         case .simulated: "simulated"
+        case .socket: "emulated"
         case .raspberryPi: "rpi"
         }
     }
@@ -52,6 +56,8 @@ struct Arguments {
           --site DIR       the folder with site.json
           --board KIND     rpi: CAN, I2C and GPIO of this Raspberry Pi, as the site names them
                            simulated: relay board, sensors and plant in memory, in real time
+                           socket:PATH: the same, but the relay board is the process that listens
+                           on PATH, such as the emulator that runs its firmware; for trials
           --state-dir DIR  where the journal and the lockout record are kept
           --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
                            user who may not write there: control.sock in the state directory)
@@ -106,6 +112,11 @@ struct Arguments {
                 "missing \(missing.joined(separator: ", "))\n\(Self.usage)", exitCode: 2)
         }
         self.board = try BoardKind(board)
+        if case .socket = self.board, profile == "prod" {
+            throw StartError(
+                "--board \(board) is for trials and switches nothing real: it does not go with "
+                    + "--profile prod", exitCode: 2)
+        }
         site = sites
         stateDirectory = state
         if socket.isEmpty {

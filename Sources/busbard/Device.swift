@@ -6,6 +6,7 @@ import LinuxBuses
 import LinuxHAL
 import LocalAPI
 import Runtime
+import Simulation
 import Site
 import Synchronization
 import Units
@@ -47,7 +48,7 @@ final class Device {
                 stepNames: site.stepNames, sqliteVersion: Journal.sqliteVersion),
             alarmTexts: site.alarmTexts)
         switch board {
-        case .simulated: ports = nil
+        case .simulated, .socket: ports = nil
         case .raspberryPi:
             let (site, clock) = (site, clock)
             let opened = try StartError.wrapping { () throws(SystemError) in
@@ -76,10 +77,12 @@ final class Device {
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
-        let device = LocalDevice(description, links, queues, clock, uplink: uplinkDirectory)
+        let device = LocalDevice(
+            description, links, queues, clock, uplink: uplinkDirectory,
+            takesBoardFaults: board == .simulated)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
-        if board == .simulated { policy.allow(user: geteuid(), .admin) }
+        if board != .raspberryPi { policy.allow(user: geteuid(), .admin) }
         return try StartError.wrapping { () throws(ListenError) in
             try LocalServer(
                 path: path, group: SystemAccounts.groupID(named: "busbar"), policy: policy,
@@ -113,7 +116,19 @@ final class Device {
         while links.recollection.withLock({ $0 == nil }) { pause() }
         guard let recollection = links.recollection.withLock({ $0 }) else { return }
         switch board {
-        case .simulated: try startControl(simulatedWork(recollection))
+        case .simulated:
+            try startControl(simulatedWork(recollection) { SimulatedRelayBoard() })
+        case .socket(let path):
+            // The tick waits for it at most three times: before it, in the exchange, and for a
+            // TRIP. A quarter of the period each leaves the last one for the tick itself.
+            let patience = Milliseconds(site.plan.tick.rawValue / 4)
+            let address = try StartError.wrapping { () throws(SystemError) in
+                try UnixSocketAddress(path: path)
+            }
+            let work = simulatedWork(recollection) {
+                EmulatedBoard(SocketRelayBus(address: address, patience: patience))
+            }
+            try startControl(work)
         case .raspberryPi: try startControl(raspberryPiWork(recollection))
         }
     }
@@ -134,12 +149,15 @@ final class Device {
         controlThread = consume thread
     }
 
-    private func simulatedWork(_ recollection: Recollection) -> @Sendable () -> Void {
+    /// - Parameter makeBoard: called once, on the control thread.
+    private func simulatedWork<Board: WorldBoard & ~Copyable & SendableMetatype>(
+        _ recollection: Recollection, makeBoard: @escaping @Sendable () -> Board
+    ) -> @Sendable () -> Void {
         let (plan, links, clock) = (site.plan, links, clock)
         return {
             var clock = clock
             var work = SimulatedDevice(
-                plan: plan, recollection: recollection, links: links,
+                plan: plan, board: makeBoard(), recollection: recollection, links: links,
                 seed: UInt64(truncatingIfNeeded: MonotonicClock().now().rawValue))
             var watchdog = ServiceWatchdog(period: plan.tick)
             runPaced(&work, period: plan.tick, clock: &clock, watchdog: &watchdog)

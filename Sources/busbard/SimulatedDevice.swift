@@ -8,12 +8,12 @@ import Runtime
 import Simulation
 import Units
 
-/// The control thread's work on a simulated board: the loop that runs on the Pi, over buses in
-/// memory, and the world behind them kept up with real time.
-struct SimulatedDevice: ~Copyable, PacedWork {
+/// The control thread's work in a simulated world: the loop that runs on the Pi, over buses in
+/// memory, and the world behind them kept up with real time. The relay board is one in memory too,
+/// or one of its own behind a socket.
+struct SimulatedDevice<Board: WorldBoard & ~Copyable>: ~Copyable, PacedWork {
     typealias Loop = ControlLoop<
-        SimulatedCANBus, PicoRelayBoard<SimulatedRelayBoard>, SimulatedLines, ThreadedMailbox,
-        WatchedRegion
+        SimulatedCANBus, PicoRelayBoard<Board>, SimulatedLines, ThreadedMailbox, WatchedRegion
     >
 
     private var loop: Loop
@@ -23,10 +23,13 @@ struct SimulatedDevice: ~Copyable, PacedWork {
     private var waiting: [ScheduledAction] = []
     private var report: TickReport
 
-    init(plan: ControlPlan, recollection: Recollection, links: Links, seed: UInt64) {
+    init(
+        plan: ControlPlan, board: consuming Board, recollection: Recollection, links: Links,
+        seed: UInt64
+    ) {
         loop = Loop(
             bus: SimulatedCANBus(plan: plan.signals),
-            board: PicoRelayBoard(bus: SimulatedRelayBoard(), lease: plan.interlock.lease),
+            board: PicoRelayBoard(bus: board, lease: plan.interlock.lease),
             lines: SimulatedLines(plan: plan.interlock), mail: ThreadedMailbox(links.post),
             controller: Controller(plan: plan, recollection: recollection), region: WatchedRegion())
         world = LiveWorld(plan: plan, now: Instant(0), seed: seed)
