@@ -151,6 +151,8 @@ def take_kernel(cache):
     (cache / "modules").mkdir(exist_ok=True)
     for name in names:
         shutil.copy(found[name], cache / f"modules/{name}.ko")
+        # Takes their signatures too, whose checking would be a good part of the boot.
+        call("strip", "--strip-debug", cache / f"modules/{name}.ko")
     shutil.rmtree(tree)
     for path in files:
         if path != kernel:

@@ -77,13 +77,18 @@ struct SerialCAN: ~Copyable {
         if count != bytes.count { complain("the serial line had no room for \(text)") }
     }
 
-    /// The commands that the kernel has sent: "S6" is 500 kbit/s, "O" open, "C" close.
+    /// The commands that the kernel has sent: "S6" is 500 kbit/s, "O" open, "C" close. Frames that
+    /// somebody sends on the interface are passed over: nobody on this wire listens to them.
     mutating func commands() -> [String] {
-        unfinished += line.read()
         var found: [String] = []
-        while let end = unfinished.firstIndex(of: 13) {
-            found.append(String(decoding: unfinished[..<end], as: UTF8.self))
-            unfinished.removeSubrange(...end)
+        for byte in line.read() {
+            guard byte == 13 else {
+                unfinished.append(byte)
+                continue
+            }
+            let isFrame = unfinished.first.map { $0 | 0x20 == UInt8(ascii: "t") } ?? false
+            if !isFrame { found.append(String(decoding: unfinished, as: UTF8.self)) }
+            unfinished.removeAll(keepingCapacity: true)
         }
         return found
     }
