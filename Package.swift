@@ -64,6 +64,18 @@ let package = Package(
         .target(
             name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
             swiftSettings: unsafeByNature),
+        // The board's side of the kernel. Apart from `LinuxHAL`, so that programs without a board
+        // need none of these libraries.
+        .systemLibrary(name: "CI2C"),
+        .systemLibrary(name: "CGPIOD"),
+        .systemLibrary(name: "CSocketCAN"),
+        .target(
+            name: "LinuxBuses",
+            dependencies: [
+                "Units", "RelayBoard", "HAL", "LinuxHAL", "CLinuxHAL", "CI2C", "CGPIOD",
+                "CSocketCAN",
+            ],
+            swiftSettings: unsafeByNature),
         .target(
             name: "Runtime",
             dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL", "CSanitizer"],
@@ -131,7 +143,7 @@ let package = Package(
             name: "busbard",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "Drivers", "HAL", "LinuxHAL",
-                "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
+                "LinuxBuses", "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
             ],
             swiftSettings: checked),
         .executableTarget(
@@ -185,6 +197,9 @@ let package = Package(
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "RelayBoard", "Events", "Units"]),
         .testTarget(name: "LinuxHALTests", dependencies: ["LinuxHAL", "HAL", "Units"]),
+        .testTarget(
+            name: "LinuxBusesTests",
+            dependencies: ["LinuxBuses", "LinuxHAL", "RelayBoard", "HAL", "Units"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(
             name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"],

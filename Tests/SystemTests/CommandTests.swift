@@ -48,8 +48,18 @@ struct CommandTests {
         Row(
             testDescription: "a board that is not simulated is 2", program: "busbard",
             arguments: ["--site", "x", "--board", "pico", "--state-dir", "y"], code: 2,
-            error: "busbard: --board is \"pico\"; allowed is simulated (a real board comes with a "
-                + "later version)\n"),
+            error: "busbard: --board is \"pico\"; allowed are simulated, socket:PATH and rpi\n"),
+        Row(
+            testDescription: "a socket without its path is 2", program: "busbard",
+            arguments: ["--site", "x", "--board", "socket:", "--state-dir", "y"], code: 2,
+            error: "busbard: --board is \"socket:\"; allowed are simulated, socket:PATH and rpi"),
+        Row(
+            testDescription: "an emulated board does not go with prod", program: "busbard",
+            arguments: [
+                "--site", "x", "--board", "socket:/x", "--state-dir", "y", "--profile", "prod",
+            ], code: 2,
+            error: "busbard: --board socket:/x is for trials and switches nothing real: it does "
+                + "not go with --profile prod\n"),
         Row(
             testDescription: "an option without its value is 2", program: "busbard",
             arguments: ["--site"], code: 2, error: "busbard: --site needs a value\nusage: busbard"),
