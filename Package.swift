@@ -173,6 +173,13 @@ let package = Package(
         .executableTarget(
             name: "mock-kafka", dependencies: ["JSON", "CRdkafka"], path: "Tests/MockKafka",
             swiftSettings: unsafeByNature),
+        // The world around busbard on the virtual board: sensors, relay board, contactors.
+        .executableTarget(
+            name: "virtual-world",
+            dependencies: [
+                "Units", "RelayBoard", "Control", "HAL", "LinuxHAL", "Site", "Simulation", "JSON",
+            ],
+            path: "board/virtual/World", swiftSettings: unsafeByNature),
         // What `make bench` needs beside Busbar's programs.
         .executableTarget(
             name: "chain-bench",
@@ -236,7 +243,8 @@ let package = Package(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
-                "check_damage.py", "device.py",
+                "check_damage.py", "check_virtual_board.py", "check_virtual_interfaces.py",
+                "check_virtual_watchdog.py", "device.py", "virtual_board.py", "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]
