@@ -39,7 +39,8 @@ class Board:
     # Time.
 
     def run(self, milliseconds):
-        """Waits. Long waits look at the clock five times less often: that is the emulator's cost."""
+        """Waits. In long waits the firmware looks at its clock five times less often: a look is
+        what the emulator's time is spent on."""
         fine = self.chip.step
         if milliseconds >= 100:
             self.chip.step = max(fine, COARSE)

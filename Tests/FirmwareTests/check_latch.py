@@ -187,7 +187,7 @@ class FullLog(Latch):
         board.chip.flash.content[LOG + 256 * RECORD + 2_000] = 0
         board.chip.power_on()
         board.start()
-        self.assertEqual(board.chip.flash.erased, {LOG + 4_096: 1}, "not at boot, when nobody waits")
+        self.assertEqual(board.chip.flash.erased, {LOG + 4_096: 1}, "not at boot")
         board.chip.flash.content[LOG + 256 * RECORD + 2_000] = 0
         board.chip.map_flash(False)
         board.chip.map_flash(True)

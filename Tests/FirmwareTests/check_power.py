@@ -156,8 +156,8 @@ class Core(unittest.TestCase):
         self.expect_reset(BURN, since)
 
     def test_what_the_watchdog_cannot_see(self):
-        """The limit of P10, on record: a core that does nothing but feed holds its relays. Then only
-        K2 is left, whose monostable the Pi's permit line holds and this board does not."""
+        """The limit of P10, on record: a core that does nothing but feed holds its relays. Then
+        only K2 is left, whose monostable the Pi's permit line holds and this board does not."""
         self.board.energise(BURN)
         since = self.chip.elapsed
         # r0 = LOAD, r1 = 200 000: str r1, [r0]; b .-2
