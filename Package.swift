@@ -244,7 +244,8 @@ let package = Package(
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
                 "check_damage.py", "check_virtual_board.py", "check_virtual_interfaces.py",
-                "check_virtual_watchdog.py", "device.py", "virtual_board.py", "virtual_device.py",
+                "check_virtual_watchdog.py", "device.py", "measure_trips.py", "virtual_board.py",
+                "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]
