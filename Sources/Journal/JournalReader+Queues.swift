@@ -20,7 +20,7 @@ public struct StoredLane: Hashable, Sendable {
     /// is none.
     public var oldestUnixMilliseconds: Int64?
     /// Numbers without a row among those that were asked for: the first stretches of them.
-    public var gaps: [ClosedRange<Int64>] = []
+    public var gaps: [StoredGap] = []
     /// Of the rows, as the quota counts them.
     public var bytes: Int64
 }
@@ -29,9 +29,9 @@ public struct StoredLane: Hashable, Sendable {
 public struct StoredPage: Hashable, Sendable {
     public var records: [EventRecord]
     /// In order. Without a row from there on: all the gaps that there are.
-    public var gaps: [ClosedRange<Int64>]
+    public var gaps: [StoredGap]
 
-    public init(records: [EventRecord] = [], gaps: [ClosedRange<Int64>] = []) {
+    public init(records: [EventRecord] = [], gaps: [StoredGap] = []) {
         self.records = records
         self.gaps = gaps
     }
@@ -189,23 +189,20 @@ public final class QueueConnection {
 
     private func gaps(
         of lane: Lane, _ numbers: ClosedRange<Int64>, atMost limit: Int64
-    ) throws(JournalError) -> [ClosedRange<Int64>] {
+    ) throws(JournalError) -> [StoredGap] {
         let question = try prepared(
             &gapsQuestion,
             """
-            SELECT first, last FROM gaps WHERE lane = ? AND last >= ? AND first <= ?
-            ORDER BY first LIMIT ?
+            SELECT g.first, g.last, g.reason FROM gaps g WHERE g.lane = ? AND g.last >= ?
+            AND g.first <= ? AND g.first <= g.last
+            ORDER BY g.first LIMIT ?
             """)
         question.statement.bind(1, Int64(lane.rawValue))
         question.statement.bind(2, numbers.lowerBound)
         question.statement.bind(3, numbers.upperBound)
         question.statement.bind(4, limit)
-        var gaps: [ClosedRange<Int64>] = []
-        while try question.statement.step() {
-            let (first, last) = (question.statement.integer(0), question.statement.integer(1))
-            // A row of a damaged file; a range must not be asked of it.
-            if first <= last { gaps.append(first...last) }
-        }
+        var gaps: [StoredGap] = []
+        while try question.statement.step() { gaps.append(StoredGap(question.statement)) }
         return gaps
     }
 

@@ -296,3 +296,12 @@ struct StateEntry {
     var tick: Tick
     var wall: WallTime
 }
+
+    /// Whether events were there that nobody has any more. A dropped stretch may have a few numbers
+    /// in it that were skipped before.
+    public var isLoss: Bool {
+        switch self {
+        case .dropped, .damaged: true
+        case .skipped, .acknowledged: false
+        }
+    }

@@ -11,6 +11,8 @@ import Wire
 struct FakeQueue {
     var rows: [Lane: [EventRecord]] = [:]
     var gaps: [Lane: [ClosedRange<Int64>]] = [:]
+    /// Of the gaps, those in which no event is lost.
+    var harmless: [Lane: [ClosedRange<Int64>]] = [:]
     var epochs: [QueueState.EpochStart]
     var failure: QueueError?
 
@@ -45,7 +47,9 @@ struct FakeQueue {
             found.prefix { $0.run == found.first?.run && $0.epoch == found.first?.epoch })
         let last = records.last?.seq ?? from - 1
         let declared = (gaps[lane] ?? []).filter { $0.upperBound >= from && $0.lowerBound <= last }
-        return QueuePage(lane: lane, from: from, records: records, gaps: declared)
+        return QueuePage(
+            lane: lane, from: from, records: records, gaps: declared,
+            losses: declared.filter { harmless[lane]?.contains($0) != true })
     }
 }
 

@@ -334,7 +334,7 @@ struct LaneProgress: Sendable {
         window.append(batch)
         gaps = named
         if batch.first > sentMax {
-            numbersLost += batch.last - max(sentMax, next - 1) - Int64(batch.events)
+            numbersLost += losses(in: max(sentMax, next - 1) + 1...batch.last)
         }
         sentMax = max(sentMax, batch.last)
         next = batch.last + 1
@@ -363,6 +363,11 @@ struct LaneProgress: Sendable {
         /// Known already.
         case repeated
         /// No batch that this process sent ends there, so it proves nothing: an acknowledgement for
+    private func losses(in numbers: ClosedRange<Int64>) -> Int64 {
+        Self.merged((page?.losses ?? []) + crossed).filter { $0.overlaps(numbers) }
+            .reduce(0) { $0 + Int64($1.clamped(to: numbers).count) }
+    }
+
         /// an earlier run of the uplink. What it speaks of is sent again, and does no harm.
         case unmatched
         /// The cluster has another event under a number that we sent, or has numbers that this
