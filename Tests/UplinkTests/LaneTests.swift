@@ -129,6 +129,24 @@ struct LaneTests {
         #expect(bench.session.status(now: bench.now).lanes[1].lost == 2)
     }
 
+    @Test(
+        "a last number that stands still keeps no event for longer than five seconds",
+        arguments: [(3, "too low"), (1_000_000, "too high")])
+    func frozenLast(last: Int64, name: String) {
+        var bench = SessionBench()
+        bench.append(1...3)
+        bench.queue.wrongLast[.event] = last
+        bench.turn()
+        bench.hear(bench.acknowledgement(3))
+        bench.pass(.seconds(20))
+        #expect(bench.session.state == .idle)
+        bench.append(4...4)
+        bench.pass(LaneProgress.askAgainAfter)
+        bench.pass(Milliseconds(250))
+        #expect(bench.batches.last?.header.last == 4, "\(name)")
+        #expect(bench.pagesRead < 40, "seldom: \(bench.pagesRead)")
+    }
+
     @Test("without a cursor the first rows may be gone: what is left is sent, with a new hash")
     func reclaimed() {
         var bench = SessionBench()

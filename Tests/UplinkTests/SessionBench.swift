@@ -13,6 +13,8 @@ struct FakeQueue {
     var gaps: [Lane: [ClosedRange<Int64>]] = [:]
     /// Of the gaps, those in which no event is lost.
     var harmless: [Lane: [ClosedRange<Int64>]] = [:]
+    /// What a damaged journal says of a lane's last number.
+    var wrongLast: [Lane: Int64] = [:]
     var epochs: [QueueState.EpochStart]
     var failure: QueueError?
 
@@ -22,7 +24,8 @@ struct FakeQueue {
                 let unknown = known[Int(lane.rawValue)] + 1
                 return QueueState.LaneState(
                     epochs: epochs,
-                    last: max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
+                    last: wrongLast[lane]
+                        ?? max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
                     oldestUnixMilliseconds: rows(of: lane, from: unknown).first?
                         .wall.unixMilliseconds,
                     gaps: (gaps[lane] ?? []).filter { $0.upperBound >= unknown })
