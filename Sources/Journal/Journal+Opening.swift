@@ -201,6 +201,8 @@ private struct Adoption {
     var places: Store.Lanes
     /// By lane.
     let unsound: [[Store.Unsound]]
+    /// By lane, the first number that nothing had before this start.
+    private let free: [Int64]
     let interrupted: [Store.OpenTransaction]
     let stamp: Stamp
     /// To be told of.
@@ -215,6 +217,7 @@ private struct Adoption {
         self.places = places
         self.unsound = unsound
         self.interrupted = interrupted
+        free = places.counters.map(\.next)
         self.stamp = stamp
     }
 
@@ -233,6 +236,10 @@ private struct Adoption {
             facts += try store.remove(unsound[index], from: lane, &places.counters[index])
             // Also withdraws the farewell: a crash from here on is an unclean stop.
             try store.set(places.counters[index], of: lane, isFarewell: false)
+        }
+        facts += try store.repairGaps(free: free, used: places.used, wall: stamp.wall)
+        for lane in Lane.allCases {
+            let index = Int(lane.rawValue)
             guard let unused = places.unused[index] else { continue }
             try store.declareGap(.skipped, in: lane, unused)
             facts.append(.queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))

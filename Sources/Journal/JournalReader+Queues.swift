@@ -23,6 +23,8 @@ public struct StoredLane: Hashable, Sendable {
     public var gaps: [StoredGap] = []
     /// Of the rows, as the quota counts them.
     public var bytes: Int64
+    /// Rows that the lane has lost since the file was made: dropped, or found damaged.
+    public var dropped: Int64 = 0
 }
 
 /// A stretch of one lane: rows in order, and the gaps up to the last of them.
@@ -136,10 +138,12 @@ public final class QueueConnection {
         let question = try prepared(
             &placeQuestions[Int(lane.lane.rawValue)],
             """
-            SELECT (SELECT max(seq) FROM \(table)), (SELECT max(last) FROM gaps WHERE lane = ?1),
+            SELECT (SELECT max(seq) FROM \(table)),
+            (SELECT max(g.last) FROM gaps g WHERE g.lane = ?1 AND \(RowChecksum.isSoundGap)),
             (SELECT wall_ms FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1),
             (SELECT l.bytes + (SELECT total(48 + length(type) + length(CAST(subject AS BLOB))
-            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1)
+            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1),
+            (SELECT dropped FROM lanes WHERE lane = ?1)
             """)
         question.statement.bind(1, Int64(lane.lane.rawValue))
         question.statement.bind(2, known)
@@ -147,6 +151,7 @@ public final class QueueConnection {
         lane.last = max(question.statement.integer(0), question.statement.integer(1))
         lane.oldestUnixMilliseconds = question.statement.optionalInteger(2)
         lane.bytes = question.statement.integer(3)
+        lane.dropped = question.statement.integer(4)
         question.statement.reset()
     }
 
@@ -194,7 +199,7 @@ public final class QueueConnection {
             &gapsQuestion,
             """
             SELECT g.first, g.last, g.reason FROM gaps g WHERE g.lane = ? AND g.last >= ?
-            AND g.first <= ? AND g.first <= g.last
+            AND g.first <= ? AND g.first <= g.last AND \(RowChecksum.isSoundGap)
             ORDER BY g.first LIMIT ?
             """)
         question.statement.bind(1, Int64(lane.rawValue))

@@ -113,11 +113,13 @@ public struct JournalReader: Sendable {
         }.first
     }
 
-    /// Numbers of a lane that have no row, by range, in order.
+    /// Numbers of a lane that are declared to have no row, by range, in order.
     public func gaps(lane: Lane) throws(JournalError) -> [StoredGap] {
         try query(
-            "SELECT first, last, reason FROM gaps WHERE lane = ? ORDER BY first",
-            [Int64(lane.rawValue)], StoredGap.init)
+            """
+            SELECT g.first, g.last, g.reason FROM gaps g WHERE g.lane = ? AND g.first <= g.last
+            AND \(RowChecksum.isSoundGap) ORDER BY g.first
+            """, [Int64(lane.rawValue)], StoredGap.init)
     }
 
     private func query<Element>(
