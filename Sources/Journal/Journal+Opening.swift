@@ -145,6 +145,8 @@ extension Journal {
             }
         } catch { throw error.error }
         store = opened
+        // Numbers of another file: here they are free, or have been taken up with the file.
+        doubtful.removeAll()
         inboxSince = since
         epoch = adoption.epoch
         runNumber = number
@@ -199,10 +201,10 @@ private struct Adoption {
     /// Why the epoch is new; nil if the old one goes on.
     let reason: EpochReason?
     var places: Store.Lanes
-    /// By lane.
-    let unsound: [[Store.Unsound]]
     /// By lane, the first number that nothing had before this start.
     private let free: [Int64]
+    /// By lane.
+    let unsound: [[Store.Unsound]]
     let interrupted: [Store.OpenTransaction]
     let stamp: Stamp
     /// To be told of.
@@ -215,9 +217,9 @@ private struct Adoption {
         self.epoch = epoch
         self.reason = reason
         self.places = places
+        free = places.counters.map(\.next)
         self.unsound = unsound
         self.interrupted = interrupted
-        free = places.counters.map(\.next)
         self.stamp = stamp
     }
 
@@ -234,12 +236,12 @@ private struct Adoption {
         for lane in Lane.allCases {
             let index = Int(lane.rawValue)
             facts += try store.remove(unsound[index], from: lane, &places.counters[index])
-            // Also withdraws the farewell: a crash from here on is an unclean stop.
-            try store.set(places.counters[index], of: lane, isFarewell: false)
         }
         facts += try store.repairGaps(free: free, used: places.used, wall: stamp.wall)
         for lane in Lane.allCases {
             let index = Int(lane.rawValue)
+            // Also withdraws the farewell: a crash from here on is an unclean stop.
+            try store.set(places.counters[index], of: lane, isFarewell: false)
             guard let unused = places.unused[index] else { continue }
             try store.declareGap(.skipped, in: lane, unused)
             facts.append(.queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))

@@ -1,4 +1,5 @@
 import CrashDisk
+import Glibc
 import Testing
 import Units
 import Wire
@@ -210,5 +211,23 @@ struct GapTests {
         try queue.acknowledge(upTo: 7)
         #expect(try queue.gaps().map(\.numbers) == [1...7])
         #expect(try queue.run.reader.lanes()[0].last == 10)
+    }
+
+    @Test("numbers of a commit in doubt are not declared in the file that follows")
+    func doubtful() throws {
+        let queue = try ReclaimTests.Queue(3)
+        queue.disk.arm(.fromNowOn(EIO), at: 1, of: .sync)
+        #expect(error { try queue.journal.append([alarm(.flowLost)], now: Instant(0)) } != nil)
+        queue.disk.disarm()
+        // The file turns out to be damaged before it can be told there.
+        try Self.execute("DROP TABLE alarm_history", in: ScriptedRun.directory, queue.disk)
+        try queue.journal.append([alarm(.boardLost)], now: Instant(2_000))
+        #expect(queue.journal.quarantinedFile != nil)
+        #expect(try queue.gaps().isEmpty)
+        let stored = try queue.run.reader.events(lane: .alarm, limit: 99)
+        #expect(stored.map(\.seq) == [1, 2, 3])
+        #expect(
+            stored.map(\.type) == ["queue.quarantined.v1", "alarm.raised.v1", "alarm.raised.v1"])
+        #expect(try queue.run.reader.readInOrder(.alarm) == stored)
     }
 }
