@@ -113,8 +113,8 @@ struct QueuePicture {
     func lines(_ answer: JSONValue) -> [String] {
         var table = Table(
             [
-                "LANE", "EVENTS", "SIZE", "OF", "OLDEST", "ACKNOWLEDGED", "WAITING", "PER HOUR",
-                "DROPPED",
+                "LANE", "EVENTS", "SIZE", "OF", "ACKNOWLEDGED UP TO", "WAITING", "OLDEST WAITS",
+                "PER HOUR", "DROPPED",
             ], rightAligned: [1, 2, 3, 4, 5, 6, 7, 8], style: style)
         var sentences: [String] = []
         for row in answer["lanes"]?.array ?? [] {
@@ -122,13 +122,19 @@ struct QueuePicture {
             table.add(texts: [
                 lane, String(int(row["events"])), Self.size(int(row["bytes"])),
                 Self.size(int(row["quota_bytes"])),
-                row["oldest_ms"]?.int.map { QuantityText.duration($0) } ?? "–",
                 row["acknowledged"]?.int.map { String($0) } ?? "–",
-                String(int(row["unacknowledged"])), String(int(row["events_per_hour"])),
-                String(int(row["dropped"])),
+                String(int(row["unacknowledged"])),
+                row["oldest_ms"]?.int.map { QuantityText.duration($0) } ?? "–",
+                String(int(row["events_per_hour"])), String(int(row["dropped"])),
             ])
-            if let days = row["full_in_days"]?.int {
-                sentences.append("\(lane): full in \(days) days at this hour's rate.")
+            if row["dropping"]?.bool == true {
+                sentences.append(
+                    "\(lane): full; the oldest events are dropped for new ones, although the "
+                        + "cluster does not have them.")
+            } else if let hours = row["full_in_hours"]?.int {
+                sentences.append(
+                    "\(lane): full \(Self.time(hours: hours)) at this hour's rate, if nothing is "
+                        + "acknowledged meanwhile.")
             }
         }
         switch text(answer["uplink"]) {
@@ -155,3 +161,13 @@ struct QueuePicture {
         return "\(bytes) B"
     }
 }
+    /// In hours below two days, so that a forecast for tonight does not read as "in 0 days".
+    static func time(hours: Int64) -> String {
+        switch hours {
+        case ..<1: "within the hour"
+        case 1: "in 1 hour"
+        case ..<48: "in \(hours) hours"
+        default: "in \(hours / 24) days"
+        }
+    }
+
