@@ -36,11 +36,13 @@ public struct JournalReader: Sendable {
     }
 
     /// Epochs come from a query of their own row: the last that begins at or before the number.
-    static func events(_ lane: Lane) -> String {
+    ///
+    /// - Parameter column: one more, the 13th from zero.
+    static func events(_ lane: Lane, and column: String = "NULL") -> String {
         """
         SELECT seq, tick, mono_ms, l.wall_ms, l.clock, severity, correlation, type, subject, data,
         r.run, r.boot, (SELECT epoch FROM epochs e WHERE e.\(lane.name)_first <= seq
-        ORDER BY n DESC LIMIT 1)
+        ORDER BY n DESC LIMIT 1), \(column)
         FROM \(lane.name)_lane l LEFT JOIN runs r ON r.n = l.run
         """
     }

@@ -72,6 +72,7 @@ struct QueueTests {
         #expect(result.code == 0, "\(result.error)")
         let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
         #expect(result.output == "\(lines.count) events are in \(file).\n")
+        #expect(!result.output.contains("left out"))
         let events = try lines.map { try JSONValue.parse(Array($0.utf8)) }
         let identities = events.compactMap { $0["id"]?.string }
         #expect(identities.count == lines.count)
@@ -95,6 +96,7 @@ struct QueueTests {
         let nowhere = try daemon.busbar(
             "queue", "export", alarms + "2", "--state-dir", daemon.directory.path)
         #expect(nowhere.code == 1)
+        #expect(try json(one)["unsound"]?.int == 0)
         #expect(nowhere.error.contains("unable to open database file"), "\(nowhere.error)")
         #expect(!FileManager.default.fileExists(atPath: alarms + "2.part"))
     }

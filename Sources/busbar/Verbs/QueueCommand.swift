@@ -44,34 +44,51 @@ struct QueueCommand: ParsableCommand {
 
         func run() throws {
             let start = since.map { Clocks.unixMilliseconds() - $0.milliseconds } ?? .min
-            let count: Int
+            let written: Written
             do throws(JournalError) {
-                count = try write(since: start)
+                written = try write(since: start)
             } catch {
                 throw Failure(.failed, "nothing was exported: \(error)")
             }
             if json {
-                let answer: JSONValue = ["file": .string(file), "events": JSONValue(count)]
+                let answer: JSONValue = [
+                    "file": .string(file), "events": JSONValue(written.events),
+                    "unsound": JSONValue(written.unsound),
+                ]
                 Output.text(answer.serialized(pretty: true))
             } else {
-                Output.lines(["\(count) events are in \(file)."])
+                Output.lines(["\(written.events) events are in \(file)."] + written.warning)
             }
         }
 
-        /// - Returns: how many events are in the file.
-        private func write(since: Int64) throws(JournalError) -> Int {
+        private struct Written {
+            var events = 0
+            /// Rows that are not as they were written, and so are not in the file.
+            var unsound = 0
+
+            var warning: [String] {
+                guard unsound > 0 else { return [] }
+                let rows = unsound == 1 ? "1 row is" : "\(unsound) rows are"
+                return [
+                    "\(rows) damaged and left out: the card is failing. busbard declares the loss "
+                        + "when it starts next."
+                ]
+            }
+        }
+
+        private func write(since: Int64) throws(JournalError) -> Written {
             let reader = JournalReader(directory: stateDir)
             let (site, device) = try names(reader)
             let output = try ExportFile(file)
-            var count = 0
-            try reader.export(
+            var written = Written()
+            written.unsound = try reader.export(
                 lanes: lane.map { [$0.lane] } ?? Lane.allCases, sinceUnixMilliseconds: since
             ) { (record) throws(JournalError) in
-                count += 1
+                written.events += 1
                 try output.add(CloudEvent(record, site: site, device: device).structuredJSON)
             }
             try output.finish()
-            return count
+            return written
         }
 
         /// Who the events are of, as the daemon noted it beside them.
@@ -150,6 +167,16 @@ struct QueuePicture {
         return table.lines(indent: 0) + [""] + sentences
     }
 
+    /// In hours below two days, so that a forecast for tonight does not read as "in 0 days".
+    static func time(hours: Int64) -> String {
+        switch hours {
+        case ..<1: "within the hour"
+        case 1: "in 1 hour"
+        case ..<48: "in \(hours) hours"
+        default: "in \(hours / 24) days"
+        }
+    }
+
     /// Bytes with at most one decimal: "0 B", "1.5 MB".
     static func size(_ bytes: Int64) -> String {
         for (unit, name) in [(Int64(1) << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")]
@@ -161,13 +188,3 @@ struct QueuePicture {
         return "\(bytes) B"
     }
 }
-    /// In hours below two days, so that a forecast for tonight does not read as "in 0 days".
-    static func time(hours: Int64) -> String {
-        switch hours {
-        case ..<1: "within the hour"
-        case 1: "in 1 hour"
-        case ..<48: "in \(hours) hours"
-        default: "in \(hours / 24) days"
-        }
-    }
-
