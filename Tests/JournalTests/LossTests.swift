@@ -128,4 +128,41 @@ struct LossTests {
         #expect(outlook.events == (row.gap == nil ? 100 : 60))
         #expect(outlook.waiting == 50)
     }
+
+    @Test("who only reads is told what a reader can do, and never that the file is put aside")
+    func readersAdvice() throws {
+        let device = Device()
+        func advice(_ question: (JournalReader) throws -> Void) throws -> String {
+            let found = try #require(error { try question(device.reader) })
+            return String(
+                found.description.split(separator: "; ").dropFirst().joined(separator: "; "))
+        }
+        let missing = try advice { _ = try $0.lanes() }
+        #expect(
+            missing
+                == "check the path and who may read it, and whether busbard has made a journal "
+                + "there"
+        )
+        do {
+            let journal = device.open()
+            try journal.farewell(now: Instant(0))
+        }
+        let directory = StateDirectory(path: device.path, storage: LinuxStorage())
+        do {
+            let connection = try Connection(to: directory, mode: .readWrite)
+            try connection.execute("DROP TABLE gaps")
+            let written = error { try connection.execute("DROP TABLE gaps") }
+            #expect(
+                written?.advice == "the file is put aside in quarantine/ and a new one begun",
+                "a writer's")
+        }
+        let damaged =
+            "nothing was changed; busbard checks the file when it starts, and puts it aside if it "
+            + "is damaged"
+        #expect(try advice { _ = try $0.lanes() } == damaged)
+        #expect(try advice { _ = try $0.gaps(lane: .event) } == damaged)
+        #expect(
+            try advice { _ = try $0.page(of: .event, from: 1, maxEvents: 1, maxBytes: 1) }
+                == damaged)
+    }
 }

@@ -105,7 +105,7 @@ struct QueueCommand: ParsableCommand {
                     origin: .system, code: 2, extendedCode: 2,
                     message: "the journal does not say of which site and device it is; start "
                         + "busbard on it once",
-                    operation: "read identity", path: stateDir)
+                    operation: "read identity", path: stateDir, side: .reader)
             }
             return (site, device)
         }
