@@ -110,7 +110,7 @@ extension UplinkSession {
         lanes[index].packing =
             (3 * lanes[index].packing + 16 * plain.count / max(1, payload.count)) / 4
         inFlight[token] = InFlight(
-            lane: lane, mark: meter.sent(bytes: payload.count, now: now))
+            lane: lane, topic: nil, mark: meter.sent(bytes: payload.count, now: now))
         if lane != .alarm { pacer?.took(bytes: payload.count) }
         shares.sent(
             lane, bytes: payload.count, waiting: waiting, percent: limits.lowerLanePercent)
@@ -160,7 +160,10 @@ extension UplinkSession {
     mutating func notePublished(_ token: UInt64, _ code: UInt8, now: Instant) {
         guard let flight = inFlight.removeValue(forKey: token) else { return }
         meter.confirmed(flight.mark, now: now)
-        guard let lane = flight.lane else { return }
+        guard let lane = flight.lane else {
+            noteMessageAnswered(flight.topic ?? "", code, now: now)
+            return
+        }
         let isRefused = code >= Reason.failure
         hasSubscribers = code != Reason.noMatchingSubscribers
         lanes[Int(lane.rawValue)].published(
@@ -182,6 +185,28 @@ extension UplinkSession {
         if lanes[Int(lane.rawValue)].acknowledgePublished(now: now) {
             noteProgress(Int(lane.rawValue), from: before, now: now)
         }
+    }
+
+    func eventsRefusedText(_ code: UInt8, _ topic: String) -> String {
+        "the broker does not take events (\(ReasonText.of(code))): let the client "
+            + "\"\(settings.device)\" publish to \(topic), or client.crt is not for this name"
+    }
+
+    /// The status, or a message for Home Assistant. Events do not wait for these, so nothing else
+    /// would tell that nobody gets them.
+    private mutating func noteMessageAnswered(_ topic: String, _ code: UInt8, now: Instant) {
+        guard code >= Reason.failure else {
+            guard topicsRefused.remove(topic) != nil, topicsRefused.isEmpty else { return }
+            endFinding(.messagesRefused, now: now)
+            return
+        }
+        topicsRefused.insert(topic)
+        let others = topicsRefused.count > 1 ? " and \(topicsRefused.count - 1) more topics" : ""
+        report(
+            .messagesRefused,
+            "the broker does not take what goes to \(topic)\(others) (\(ReasonText.of(code))): let "
+                + "the client \"\(settings.device)\" publish as board/broker/acl has it, or "
+                + "client.crt is not for this name", now: now)
     }
 
     // MARK: - Time-outs

@@ -29,7 +29,10 @@ public struct UplinkSession: Sendable {
 
     /// A message that the broker has not confirmed.
     struct InFlight {
+        /// Of a batch.
         var lane: Lane?
+        /// Of anything else.
+        var topic: String?
         var mark: LinkMeter.Mark
     }
 
@@ -77,6 +80,10 @@ public struct UplinkSession: Sendable {
     var isStalled = false
     var hasSubscribers = true
     var eventsRefusedCode: UInt8?
+    /// Topics of messages that are no batches, and that the broker last refused.
+    var topicsRefused: Set<String> = []
+    /// Acknowledgements with a wrong MAC since something was acknowledged last.
+    var forgedSinceProgress = 0
     var hello: BridgeHello?
     var helloAt = Instant.never
     /// Nothing is timed out before the whole span has passed since then.
@@ -90,6 +97,7 @@ public struct UplinkSession: Sendable {
     var statusAt = Instant.never
     var stateSaid: UplinkState?
     var isHomeDescribed = false
+    var homeDescribedAt = Instant.never
     var homeQueue: [HomeAssistant.Message] = []
     var homeSaid: HomeAssistant.Message?
     var homeAt = Instant.never
@@ -136,7 +144,7 @@ public struct UplinkSession: Sendable {
             wall = time
             wallAt = now
         case .image(let image):
-            noteImage(image)
+            noteImage(image, now: now)
         case .resumed:
             patienceFrom = now
         case .stop:

@@ -125,9 +125,11 @@ extension UplinkSession {
         let token = takeToken()
         let isOnline = word == "online"
         let payload = deviceStatus(isOnline: isOnline, reason: reason, now: now).encoded()
-        inFlight[token] = InFlight(lane: nil, mark: meter.sent(bytes: payload.count, now: now))
+        let topic = Topics.status(device: settings.device)
+        inFlight[token] = InFlight(
+            lane: nil, topic: topic, mark: meter.sent(bytes: payload.count, now: now))
         return Publication(
-            token: token, topic: Topics.status(device: settings.device), payload: payload,
+            token: token, topic: topic, payload: payload,
             isRetained: true, contentType: "application/json")
     }
 
