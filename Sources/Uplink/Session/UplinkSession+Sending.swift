@@ -256,6 +256,10 @@ extension UplinkSession {
     mutating func noteProgress(_ index: Int, from before: Int64, now: Instant) {
         counters.eventsAcknowledged += lanes[index].acknowledged - before
         lanes[index].timeoutJitter = .zero
+        forgedSinceProgress = 0
+        // The way is good, however long it lasts. But two clients of one name that throw each other
+        // out get acknowledgements too, and must not do so each second.
+        if takeovers == 0, shortLives < limits.shortLivesMax { backoff.reset() }
         keepPlace(of: index)
         guard isStalled else { return }
         isStalled = false

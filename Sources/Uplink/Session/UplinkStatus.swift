@@ -45,6 +45,8 @@ public struct UplinkStatus: Sendable {
     public var isConnected: Bool
     /// Why it is not sending, and what to do: one line; nil while all is well.
     public var explanation: String?
+    /// When the next connect is tried; nil where none is waited for.
+    public var nextTry: Instant?
     /// From a batch's sending to its acknowledgement by the bridge.
     public var roundTrip: Milliseconds?
     /// From a message's sending to the broker's confirmation, with an empty link.
@@ -67,7 +69,7 @@ extension UplinkSession {
         let explanation = explanation
         return UplinkStatus(
             state: state, guarantee: settings.guarantee, shard: settings.shard,
-            isConnected: isConnected, explanation: explanation,
+            isConnected: isConnected, explanation: explanation, nextTry: nextTry,
             roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
             linkRate: meter.isMeasured ? meter.rate : nil, publicationsInFlight: inFlight.count,
             isDevelopment: isDevelopment, lanes: lanes.map { status(of: $0, now: now) },

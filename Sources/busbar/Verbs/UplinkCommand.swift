@@ -38,6 +38,14 @@ struct UplinkPicture {
         return lines
     }
 
+    /// In ms from now; nil when there is a connection.
+    private var nextTry: Int64? {
+        guard let at = answer["status"]?["next_try_mono_ms"]?.int,
+            let written = answer["status"]?["written_mono_ms"]?.int, let age = answer["age_ms"]?.int
+        else { return nil }
+        return at - written - age
+    }
+
     private func headline(_ status: JSONValue) -> String {
         let link = status["link"]
         let state = text(status["state"])
