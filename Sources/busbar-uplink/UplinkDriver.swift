@@ -33,6 +33,8 @@ struct UplinkDriver: ~Copyable {
     /// What was subscribed, in the session's order, and the broker's answers so far.
     private var subscriptions: [(id: Int32, code: UInt8?)] = []
     private var post: LocalPost?
+    /// Whether it was said that busbard is not reached.
+    private var isTroubleSaid = false
     private var clock = MonotonicClock()
     private var fingerprint: CredentialsFingerprint
     private var credentialsAt = Instant.never
@@ -135,10 +137,23 @@ struct UplinkDriver: ~Copyable {
             ProcessMemory.releaseProgramPages()
             ProcessMemory.releaseFreeHeap()
         }
-        for error in post?.serve(now: now.rawValue) ?? [] {
-            Log.line("busbar-uplink: busbard refused a message: \(error)")
-        }
+        servePost(now: now)
         if let cursor = unsavedCursor { keep(cursor) }
+    }
+
+    private mutating func servePost(now: Instant) {
+        for reply in post?.serve(now: now.rawValue) ?? [] {
+            if let error = reply.error {
+                Log.line("busbar-uplink: busbard refused a message: \(error)")
+            }
+            if reply.isCommand {
+                session.note(.commandAnswered(isTaken: reply.error == nil), now: now)
+            }
+        }
+        let problem = post?.problem(now: now.rawValue)
+        guard isTroubleSaid != (problem != nil) else { return }
+        isTroubleSaid = problem != nil
+        Log.line("busbar-uplink: \(problem ?? "busbard is reached again")")
     }
 
     /// - Returns: when the session wants to be asked again.
@@ -169,8 +184,7 @@ struct UplinkDriver: ~Copyable {
                     session.note(.queueFailed(error), now: now)
                 }
             case .saveCursor(let cursor): keep(cursor)
-            case .submit(let command):
-                post?.call("uplink.command", command.json, isCommand: true)
+            case .submit(let command): submit(command, now: now)
             case .report(let finding):
                 Log.line(
                     "busbar-uplink: \(finding.isActive ? "" : "over: ")\(finding.text)")
@@ -181,6 +195,17 @@ struct UplinkDriver: ~Copyable {
                 return now
             }
         }
+    }
+
+    private mutating func submit(_ command: SignedCommand, now: Instant) {
+        guard post != nil else {
+            Log.line(
+                "busbar-uplink: a command was not handed on: started without --socket, nobody here "
+                    + "can carry it out")
+            session.note(.commandAnswered(isTaken: false), now: now)
+            return
+        }
+        post?.call("uplink.command", command.json, isCommand: true)
     }
 
     private mutating func keep(_ cursor: UplinkCursor) {

@@ -140,6 +140,8 @@ public struct UplinkSession: Sendable {
             notePage(page, now: now)
         case .queueFailed(let error):
             noteQueueFailed(error, now: now)
+        case .commandAnswered(let isTaken):
+            noteCommandAnswered(isTaken: isTaken)
         case .wall(let time):
             wall = time
             wallAt = now
@@ -231,6 +233,7 @@ public struct UplinkCounters: Hashable, Sendable {
     public var acknowledgementsForged = 0
     public var acknowledgementsOfOtherEpochs = 0
     public var acknowledgementsUnmatched = 0
+    /// By busbard.
     public var commandsTaken = 0
     public var commandsRefused = 0
     public var messagesUnknown = 0

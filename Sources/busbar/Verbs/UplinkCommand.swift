@@ -26,6 +26,10 @@ struct UplinkPicture {
         guard let status = answer["status"], status.object != nil else { return lines }
         lines.append(headline(status))
         if let why = status["why"]?.string { lines.append("  " + style.warning("Why: \(why)")) }
+        if let nextTry { lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.") }
+        if let problem = status["local"]?["problem"]?.string {
+            lines.append("  " + style.warning(problem))
+        }
         lines.append("")
         lines += table(status)
         let findings = (status["findings"]?.array ?? []).filter {
