@@ -38,6 +38,8 @@ struct UplinkDriver: ~Copyable {
     private var clock = MonotonicClock()
     private var fingerprint: CredentialsFingerprint
     private var credentialsAt = Instant.never
+    private let startedAt: Instant
+    private var pace: StatusPace
     private var statusAt = Instant.never
     private var imageAt = Instant.never
     private var memoryAt = Instant.never
@@ -54,6 +56,8 @@ struct UplinkDriver: ~Copyable {
         device = site.device
         queue = JournalQueue(directory: arguments.journal)
         post = arguments.socket.map(LocalPost.init)
+        startedAt = clock.now()
+        pace = StatusPace(isOnDisk: arguments.statusDirectory == nil)
         fingerprint = CredentialsFingerprint(directory: arguments.credentials)
         guard let guarantee = Guarantee(name: port.guarantee.rawValue) else {
             preconditionFailure("the site's words for the guarantee are the wire's")
@@ -336,8 +340,14 @@ struct UplinkDriver: ~Copyable {
             // Sending and idle alternate; only what keeps it from sending is worth a line.
             if let explanation = status.explanation { Log.line("busbar-uplink: \(explanation)") }
         }
+        let problem = post?.problem(now: now.rawValue)
+        guard pace.isDue(status, localProblem: problem, now: now) || isOver else { return }
+        let process = UplinkProcess(
+            period: pace.period, startedAt: startedAt, writtenBytes: ProcessWrites.bytes(),
+            localProblem: problem, localWaiting: post?.waiting ?? 0,
+            localDropped: post?.dropped ?? 0)
         let document = status.document(
-            broker: "\(port.host):\(port.port)", boot: Self.boot.text,
+            broker: "\(port.host):\(port.port)", boot: Self.boot.text, process: process,
             unixMilliseconds: clock.wall().milliseconds, bootMilliseconds: now.rawValue)
         if let failure = directory.save(status: document.serializedBytes()) {
             Log.line("busbar-uplink: the status is not written: \(failure)")

@@ -1,7 +1,7 @@
 import Glibc
 import LocalAPI
 
-/// The command line. Read by hand: an argument parser would double the daemon's size for six
+/// The command line. Read by hand: an argument parser would double the daemon's size for seven
 /// options.
 struct Arguments {
     var site = ""
@@ -10,12 +10,14 @@ struct Arguments {
     /// state directory for a user who may not write there: a trial needs no preparation.
     var socket = ""
     var profile: String?
-    /// Where busbar-uplink keeps its cursor and status; nil where there is none.
+    /// Where busbar-uplink keeps its cursor; nil where there is none.
     var uplinkDirectory: String?
+    /// Where it writes its status; nil for the same folder.
+    var uplinkStatusDirectory: String?
 
     static let usage = """
         usage: busbard --site DIR --board simulated --state-dir DIR [--socket PATH] [--profile NAME]
-                       [--uplink-dir DIR]
+                       [--uplink-dir DIR] [--uplink-status-dir DIR]
 
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
@@ -23,8 +25,10 @@ struct Arguments {
           --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
                            user who may not write there: control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
-          --uplink-dir DIR where busbar-uplink keeps its status and its cursor: events that the
-                           cursor names are deleted a day later (without: none are)
+          --uplink-dir DIR where busbar-uplink keeps its cursor: events that the cursor names are
+                           deleted a day later (without: none are)
+          --uplink-status-dir DIR
+                           where it writes its status: its --status-dir (without: --uplink-dir)
           --version        print the version
           --help           print this
         """
@@ -56,6 +60,7 @@ struct Arguments {
             case "--socket": socket = try value(of: option)
             case "--profile": profile = try value(of: option)
             case "--uplink-dir": uplinkDirectory = try value(of: option)
+            case "--uplink-status-dir": uplinkStatusDirectory = try value(of: option)
             default:
                 throw StartError("unknown option \"\(option)\"\n\(Self.usage)", exitCode: 2)
             }

@@ -18,6 +18,7 @@ final class Device {
     private let description: DeviceDescription
     private let stateDirectory: String
     private let uplinkDirectory: String?
+    private let uplinkStatusDirectory: String?
     private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
@@ -30,6 +31,7 @@ final class Device {
         }
         stateDirectory = arguments.stateDirectory
         uplinkDirectory = arguments.uplinkDirectory
+        uplinkStatusDirectory = arguments.uplinkStatusDirectory ?? arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
             site: site.name, device: site.device, board: "simulated", version: Busbard.version,
@@ -57,7 +59,7 @@ final class Device {
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
-        let device = LocalDevice(description, links, queues, clock, uplink: uplinkDirectory)
+        let device = LocalDevice(description, links, queues, clock, uplink: uplinkStatusDirectory)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
         policy.allow(user: geteuid(), .admin)
@@ -85,7 +87,8 @@ final class Device {
         let worker = JournalWorker.Start(
             configuration: configuration,
             links: links, description: description, clock: clock,
-            deviceName: site.device, samplePeriod: site.telemetryPeriod)
+            deviceName: site.device, samplePeriod: site.telemetryPeriod,
+            uplinkStatusDirectory: uplinkStatusDirectory)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }
@@ -143,11 +146,6 @@ final class Device {
 
     /// 5 ms: chosen, for starting only.
     private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
-
-    /// What busbar-uplink wrote of itself last; nil when there is nothing to be read.
-    static func uplinkStatusFile(in directory: String?) -> [UInt8]? {
-        directory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
-    }
 
     /// The kernel's number for this boot. A system without one gets a random number: each start
     /// then looks like a boot of its own, which is the careful way.
