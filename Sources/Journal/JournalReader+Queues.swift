@@ -16,9 +16,9 @@ public struct StoredLane: Hashable, Sendable {
     public var epochs: [Epoch]
     /// The greatest number that is durably stored or declared a gap; 0 when there is none.
     public var last: Int64
-    /// The wall time of the oldest row that was asked for, as the clock stood then; nil when there
-    /// is none.
-    public var oldestUnixMilliseconds: Int64?
+    /// Of the oldest row that was asked for, as the clock stood then; nil when there is none.
+    public var oldest: EventMoment?
+    public var oldestUnixMilliseconds: Int64? { oldest?.wall.unixMilliseconds }
     /// Numbers without a row among those that were asked for: the first stretches of them.
     public var gaps: [ClosedRange<Int64>] = []
     /// Of the rows, as the quota counts them.
@@ -137,16 +137,23 @@ public final class QueueConnection {
             &placeQuestions[Int(lane.lane.rawValue)],
             """
             SELECT (SELECT max(seq) FROM \(table)), (SELECT max(last) FROM gaps WHERE lane = ?1),
-            (SELECT wall_ms FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1),
             (SELECT l.bytes + (SELECT total(48 + length(type) + length(CAST(subject AS BLOB))
-            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1)
+            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1),
+            o.wall_ms, o.clock, (SELECT boot FROM runs r WHERE r.n = o.run)
+            FROM (SELECT 1) LEFT JOIN
+            (SELECT wall_ms, clock, run FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1) o
             """)
         question.statement.bind(1, Int64(lane.lane.rawValue))
         question.statement.bind(2, known)
         guard try question.statement.step() else { return }
         lane.last = max(question.statement.integer(0), question.statement.integer(1))
-        lane.oldestUnixMilliseconds = question.statement.optionalInteger(2)
-        lane.bytes = question.statement.integer(3)
+        lane.bytes = question.statement.integer(2)
+        if question.statement.optionalInteger(3) != nil {
+            lane.oldest = EventMoment(
+                wall: WallTime(question.statement, milliseconds: 3, quality: 4),
+                boot: Identifier128(bytes: question.statement.blob(5))
+                    ?? Identifier128(high: 0, low: 0))
+        }
         question.statement.reset()
     }
 

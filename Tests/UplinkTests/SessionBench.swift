@@ -21,8 +21,7 @@ struct FakeQueue {
                 return QueueState.LaneState(
                     epochs: epochs,
                     last: max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
-                    oldestUnixMilliseconds: rows(of: lane, from: unknown).first?
-                        .wall.unixMilliseconds,
+                    oldest: rows(of: lane, from: unknown).first?.moment,
                     gaps: (gaps[lane] ?? []).filter { $0.upperBound >= unknown })
             })
     }
@@ -82,6 +81,7 @@ struct SessionBench {
     var publishCode: UInt8? = 0
     var subscribeCodes: [UInt8] = [1, 1, 1]
     var acceptsConnections = true
+    var clockQuality = ClockQuality.synced
     var connectFailure = ConnectFailure.unreachable("Connection refused")
 
     init(
@@ -205,7 +205,7 @@ struct SessionBench {
         while now < end {
             let until = turn()
             now = min(end, max(until, now + Milliseconds(1)))
-            session.note(.wall(Self.wall(now)), now: now)
+            session.note(.wall(Self.wall(now, clockQuality)), now: now)
         }
         turn()
     }
@@ -250,6 +250,8 @@ struct SessionBench {
                 payload: key.seal(acknowledgement).encoded(), isRetained: isRetained), now: now)
         turn()
     }
+
+    var explanation: String? { session.explanation(now: now) }
 
     func acknowledged(_ lane: Lane = .event) -> Int64 { session.place[lane]?.upTo ?? 0 }
 

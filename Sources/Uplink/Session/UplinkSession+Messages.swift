@@ -57,6 +57,7 @@ extension UplinkSession {
         }
         let said = sealed.acknowledgement
         guard key.verify(sealed) else {
+            forgedSinceProgress += 1
             noteForged("the MAC is not this device's", lane: lane, now: now)
             return
         }

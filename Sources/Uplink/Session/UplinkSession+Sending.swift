@@ -100,12 +100,12 @@ extension UplinkSession {
         for line in batch.lines { digest = RunningHash.next(digest, line.bytes) }
         let token = takeToken()
         let isFirst = batch.header.first > lanes[index].sentMax
-        let oldest = lanes[index].page?.records.first?.wall.unixMilliseconds ?? 0
+        let oldest = lanes[index].page?.records.first?.moment
         lanes[index].sent(
             LaneProgress.Sent(
                 token: token, first: batch.header.first, last: batch.header.last,
                 events: batch.lines.count, bytes: payload.count, digest: digest,
-                oldestUnixMilliseconds: oldest, sentAt: now, isFirstSending: isFirst),
+                oldest: oldest, sentAt: now, isFirstSending: isFirst),
             gaps: batch.header.gaps)
         lanes[index].packing =
             (3 * lanes[index].packing + 16 * plain.count / max(1, payload.count)) / 4
@@ -172,9 +172,8 @@ extension UplinkSession {
             eventsRefusedCode = code
             report(
                 .eventsRefused,
-                "the broker does not take events (\(ReasonText.of(code))): let the client "
-                    + "\"\(settings.device)\" publish to "
-                    + Topics.up(shard: settings.shard, device: settings.device, lane: lane),
+                eventsRefusedText(
+                    code, Topics.up(shard: settings.shard, device: settings.device, lane: lane)),
                 now: now)
             return
         }
@@ -243,6 +242,12 @@ extension UplinkSession {
         if let hello, hello.guarantee == .none {
             return "the bridge \(hello.bridge) of \(shard) acknowledges nothing now: "
                 + (hello.reason ?? "it gives no reason")
+        }
+        if forgedSinceProgress > 0 {
+            return "acknowledgements come but not with the key of this device (\(shard)): ack.key "
+                + "and the bridge's secret do not belong together: make ack.key anew with "
+                + "busbar-bridge derive-key, or find who else publishes to "
+                + Topics.acks(device: settings.device)
         }
         if !hasSubscribers {
             return "the broker takes events but nobody subscribes to them (\(shard)): start the "

@@ -94,6 +94,9 @@ public struct UplinkSession: Sendable {
     // What is told.
     var wall: WallTime?
     var wallAt = Instant.never
+    /// The wall clock's zero on our clock while it was not set: what it said then of events of this
+    /// boot still tells their age.
+    var unsetClockOrigin: Int64?
     var statusAt = Instant.never
     var stateSaid: UplinkState?
     var isHomeDescribed = false
@@ -143,8 +146,7 @@ public struct UplinkSession: Sendable {
         case .commandAnswered(let isTaken):
             noteCommandAnswered(isTaken: isTaken)
         case .wall(let time):
-            wall = time
-            wallAt = now
+            noteWall(time, now: now)
         case .image(let image):
             noteImage(image, now: now)
         case .resumed:
@@ -198,6 +200,14 @@ public struct UplinkSession: Sendable {
         return max(deadline, now + Milliseconds(1))
     }
 
+    private mutating func noteWall(_ time: WallTime, now: Instant) {
+        wall = time
+        wallAt = now
+        if time.quality == .unsynced {
+            unsetClockOrigin = time.unixMilliseconds - now.rawValue
+        }
+    }
+
     /// The files that hold them were changed.
     public mutating func replace(_ keys: UplinkKeys) { self.keys = keys }
 
@@ -235,6 +245,7 @@ public struct UplinkCounters: Hashable, Sendable {
     public var acknowledgementsUnmatched = 0
     /// By busbard.
     public var commandsTaken = 0
+    /// By the session, or by busbard.
     public var commandsRefused = 0
     public var messagesUnknown = 0
 

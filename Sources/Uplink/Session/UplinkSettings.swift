@@ -76,6 +76,9 @@ public struct UplinkLimits: Hashable, Sendable {
     /// A message that a live connection does not confirm for so long never will be: brokers send
     /// again only after a reconnect.
     public var publishTimeout = Milliseconds.seconds(60)
+    /// Before it is said that the broker confirms nothing. What is in flight is half a second of
+    /// the link, so ten are no slow link.
+    public var confirmationPatience = Milliseconds.seconds(10)
 
     public var reconnectMin = Milliseconds.seconds(1)
     public var reconnectMax = Milliseconds.seconds(120)
