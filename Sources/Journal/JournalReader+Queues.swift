@@ -16,9 +16,9 @@ public struct StoredLane: Hashable, Sendable {
     public var epochs: [Epoch]
     /// The greatest number that is durably stored or declared a gap; 0 when there is none.
     public var last: Int64
-    /// The wall time of the oldest row that was asked for, as the clock stood then; nil when there
-    /// is none.
-    public var oldestUnixMilliseconds: Int64?
+    /// Of the oldest row that was asked for, as the clock stood then; nil when there is none.
+    public var oldest: EventMoment?
+    public var oldestUnixMilliseconds: Int64? { oldest?.wall.unixMilliseconds }
     /// Numbers without a row among those that were asked for: the first stretches of them.
     public var gaps: [StoredGap] = []
     /// Of the rows, as the quota counts them.
@@ -140,18 +140,25 @@ public final class QueueConnection {
             """
             SELECT (SELECT max(seq) FROM \(table)),
             (SELECT max(g.last) FROM gaps g WHERE g.lane = ?1 AND \(RowChecksum.isSoundGap)),
-            (SELECT wall_ms FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1),
             (SELECT l.bytes + (SELECT total(48 + length(type) + length(CAST(subject AS BLOB))
             + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1),
-            (SELECT dropped FROM lanes WHERE lane = ?1)
+            (SELECT dropped FROM lanes WHERE lane = ?1),
+            o.wall_ms, o.clock, (SELECT boot FROM runs r WHERE r.n = o.run)
+            FROM (SELECT 1) LEFT JOIN
+            (SELECT wall_ms, clock, run FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1) o
             """)
         question.statement.bind(1, Int64(lane.lane.rawValue))
         question.statement.bind(2, known)
         guard try question.statement.step() else { return }
         lane.last = max(question.statement.integer(0), question.statement.integer(1))
-        lane.oldestUnixMilliseconds = question.statement.optionalInteger(2)
-        lane.bytes = question.statement.integer(3)
-        lane.dropped = question.statement.integer(4)
+        lane.bytes = question.statement.integer(2)
+        lane.dropped = question.statement.integer(3)
+        if question.statement.optionalInteger(4) != nil {
+            lane.oldest = EventMoment(
+                wall: WallTime(question.statement, milliseconds: 4, quality: 5),
+                boot: Identifier128(bytes: question.statement.blob(6))
+                    ?? Identifier128(high: 0, low: 0))
+        }
         question.statement.reset()
     }
 

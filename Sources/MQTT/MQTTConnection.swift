@@ -15,6 +15,7 @@ public final class MQTTConnection {
 
     private let handle: OpaquePointer
     private let certificate: BrokerCertificate?
+    private let files: TLSFiles?
     private var phase = Phase.connecting
     private var events: [MQTTEvent] = []
     /// The last complaints of the library, oldest first.
@@ -26,6 +27,7 @@ public final class MQTTConnection {
     /// - Throws: if what is asked cannot be, as a file that is not there.
     public init(_ settings: MQTTSettings) throws(MQTTError) {
         Self.prepareLibrary
+        files = settings.tls
         certificate = settings.tls == nil ? nil : try BrokerCertificate(host: settings.host)
         guard let handle = mosquitto_new(settings.clientID, true, nil) else {
             throw MQTTError(
@@ -82,11 +84,13 @@ public final class MQTTConnection {
         // A connection that was refused. TLS has taken the error off the socket, and the library
         // waits for bytes that never come: each wait would end at once, for as long as it is let.
         if phase == .connecting, ready & (POLLERR | POLLHUP) != 0, hasNothingToRead {
-            end(.connectFailed(.unreachable("nobody listens there")))
+            end(.connectFailed(.unreachable(Self.nobodyListens)))
         }
         // Pings, and the end of a connection that does not answer them.
         if phase != .ended { check(mosquitto_loop_misc(handle)) }
     }
+
+    private static let nobodyListens = "nobody listens there: is the broker running?"
 
     /// Bounds what one `poll` hands out.
     private static let packetsAtOnce: Int32 = 64
@@ -317,6 +321,26 @@ public final class MQTTConnection {
         return nil
     }
 
+    /// Which of our own files the library could not use, and what to do; nil if it was none. It
+    /// names a key that is sound and another's in the same words as one that cannot be read.
+    private var ownFilesText: String? {
+        guard let files else { return nil }
+        func said(_ mark: String) -> Bool {
+            complaints.contains { Self.rest(of: $0, after: mark) != nil }
+        }
+        if said("Unable to load CA certificates") {
+            return "\(files.authority): it holds no certificate in PEM: put that of the broker's "
+                + "authority there"
+        }
+        if said("Unable to load client certificate") {
+            return "\(files.certificate): it is no certificate in PEM: put it and its key there, "
+                + "the pair"
+        }
+        guard said("Unable to load client key") || said("key are inconsistent") else { return nil }
+        return "\(files.key): it is no key in PEM, or does not fit \(files.certificate): put the "
+            + "pair there"
+    }
+
     private func failure(_ result: Int32) -> MQTTFailure {
         let number = errno
         if let failure = certificate?.failure { return failure }
@@ -325,10 +349,7 @@ public final class MQTTConnection {
         if Self.rest(of: complaint, after: "unexpected eof") != nil {
             return .unreachable("the broker closed the connection without a word")
         }
-        if let file = complaints.first(where: { Self.rest(of: $0, after: "Unable to load") != nil })
-        {
-            return .credentials(file)
-        }
+        if let text = ownFilesText { return .credentials(text) }
         // What the broker thinks of our certificate comes as a TLS alert, by its name.
         if let alert = complaints.lazy.compactMap({ Self.rest(of: $0, after: "alert ") }).first {
             return .ownCertificateRefused(alert)
@@ -340,9 +361,12 @@ public final class MQTTConnection {
             return .keepAlive
         case Int32(MOSQ_ERR_EAI.rawValue), Int32(MOSQ_ERR_LOOKUP.rawValue):
             return .unreachable("its name has no address")
-        case Int32(MOSQ_ERR_ERRNO.rawValue) where number == EPROTO && certificate != nil:
+        case Int32(MOSQ_ERR_ERRNO.rawValue)
+        where number == EPROTO && certificate != nil && phase == .connecting:
             // The broker's alert can come too late to be read.
             return .tls("the broker ended it; perhaps it does not accept client.crt")
+        case Int32(MOSQ_ERR_ERRNO.rawValue) where number == ECONNREFUSED:
+            return .unreachable(Self.nobodyListens)
         case Int32(MOSQ_ERR_ERRNO.rawValue):
             return .unreachable(String(cString: strerror(number)))
         default:

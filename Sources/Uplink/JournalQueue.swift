@@ -22,8 +22,7 @@ public struct JournalQueue: QueueReader, Sendable {
                         epochs: lane.epochs.map {
                             QueueState.EpochStart(epoch: $0.epoch, first: $0.first)
                         }, last: lane.last,
-                        oldestUnixMilliseconds: lane.oldestUnixMilliseconds,
-                        gaps: lane.gaps.map(\.numbers))
+                        oldest: lane.oldest, gaps: lane.gaps.map(\.numbers))
                 })
         } catch {
             throw QueueError("\(error)")

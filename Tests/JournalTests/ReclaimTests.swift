@@ -280,8 +280,9 @@ struct ReclaimTests {
         let lanes = try reader.lanes()
         #expect(lanes[0].last == Journal.blockSize + 1)
         #expect(lanes[0].epochs.map(\.first) == [1, 11])
-        #expect(lanes[0].oldestUnixMilliseconds == Device.wall.unixMilliseconds)
-        #expect(lanes[2].last == 0 && lanes[2].oldestUnixMilliseconds == nil)
+        #expect(lanes[0].oldest == EventMoment(wall: Device.wall, boot: Device.boot))
+        #expect(lanes[2].last == 0 && lanes[2].oldest == nil)
+        #expect(try reader.lanes(after: [lanes[0].last, 0, 0])[0].oldest == nil)
         #expect(
             try reader.page(of: .alarm, from: last.records[0].seq + 1, maxEvents: 9, maxBytes: 9)
                 == StoredPage())

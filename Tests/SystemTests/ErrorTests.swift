@@ -82,6 +82,10 @@ struct SiteCheckTests {
         let result = try Programs.run("busbar", ["site", "check", Programs.site])
         #expect(result.code == 0, "\(result.error)")
         #expect(result.output.hasPrefix("\(Programs.site): reference-house is in order\n"))
+        #expect(
+            result.output.contains(
+                "  Note: retentionDays of 7 routes is checked and not yet kept to: the journal lets "
+                    + "go of what is acknowledged, and of what is over the lane's quota\n"))
         let json = try Programs.run("busbar", ["site", "check", Programs.site, "--json"])
         let document = try JSONValue.parse(Array(json.output.utf8))
         #expect(document["ok"]?.bool == true)

@@ -59,6 +59,8 @@ class Device:
         self.start(
             "busbar-uplink", "--journal", self.directory / "state",
             "--state-dir", self.directory / "uplink",
+            # Named, the folder counts as one in memory: a fresh status each second.
+            "--status-dir", self.directory / "uplink",
             "--credentials", self.directory / "credentials", "--socket", self.socket,
         )
 

@@ -264,14 +264,14 @@ struct LaneTests {
         bench.append(1...5)
         bench.queue.failure = QueueError("disk I/O error")
         bench.pass(.seconds(5))
-        #expect(bench.session.explanation == "the journal cannot be read: disk I/O error")
+        #expect(bench.explanation == "the journal cannot be read: disk I/O error")
         #expect(bench.findings.isEmpty, "busbard may be starting")
         bench.pass(.seconds(7))
         #expect(bench.findings.map(\.kind) == [.journalUnreadable])
         bench.queue.failure = nil
         bench.pass(.seconds(5))
         #expect(bench.batches.map(\.header.last) == [5])
-        #expect(bench.session.explanation == nil)
+        #expect(bench.explanation == nil)
         #expect(bench.findings.map(\.isActive) == [true, false])
     }
 
@@ -282,7 +282,7 @@ struct LaneTests {
         bench.pass(.seconds(3))
         #expect(bench.batches.isEmpty)
         #expect(
-            bench.session.explanation
+            bench.explanation
                 == "the journal cannot be read: lane event: rows from 1 are not in order, or of "
                 + "several runs")
     }

@@ -26,8 +26,7 @@ struct FakeQueue {
                     epochs: epochs,
                     last: wrongLast[lane]
                         ?? max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
-                    oldestUnixMilliseconds: rows(of: lane, from: unknown).first?
-                        .wall.unixMilliseconds,
+                    oldest: rows(of: lane, from: unknown).first?.moment,
                     gaps: (gaps[lane] ?? []).filter { $0.upperBound >= unknown })
             })
     }
@@ -89,6 +88,7 @@ struct SessionBench {
     var publishCode: UInt8? = 0
     var subscribeCodes: [UInt8] = [1, 1, 1]
     var acceptsConnections = true
+    var clockQuality = ClockQuality.synced
     var connectFailure = ConnectFailure.unreachable("Connection refused")
 
     init(
@@ -212,7 +212,7 @@ struct SessionBench {
         while now < end {
             let until = turn()
             now = min(end, max(until, now + Milliseconds(1)))
-            session.note(.wall(Self.wall(now)), now: now)
+            session.note(.wall(Self.wall(now, clockQuality)), now: now)
         }
         turn()
     }
@@ -257,6 +257,8 @@ struct SessionBench {
                 payload: key.seal(acknowledgement).encoded(), isRetained: isRetained), now: now)
         turn()
     }
+
+    var explanation: String? { session.explanation(now: now) }
 
     func acknowledged(_ lane: Lane = .event) -> Int64 { session.place[lane]?.upTo ?? 0 }
 

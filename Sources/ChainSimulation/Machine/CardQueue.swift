@@ -19,7 +19,7 @@ struct CardQueue: QueueReader {
                             .init(epoch: $0.epoch, first: max(1, $0.first - shift))
                         },
                         last: max(0, lane.last - shift),
-                        oldestUnixMilliseconds: lane.oldestUnixMilliseconds)
+                        oldest: lane.oldest)
                 })
         } catch { throw QueueError("\(error)") }
     }

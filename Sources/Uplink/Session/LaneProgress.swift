@@ -17,8 +17,8 @@ struct LaneProgress: Sendable {
         var bytes: Int
         /// The running hash after `last`.
         var digest: RunningDigest
-        /// By the wall clock at the time, of its first event.
-        var oldestUnixMilliseconds: Int64
+        /// Of its first event.
+        var oldest: EventMoment?
         var sentAt: Instant
         /// When the broker answered.
         var publishedAt: Instant?
@@ -102,7 +102,7 @@ struct LaneProgress: Sendable {
 
     /// What the journal said last of the numbers that were not acknowledged then.
     private var storedGaps: [ClosedRange<Int64>] = []
-    private var oldestStored: Int64?
+    private var oldestStored: EventMoment?
 
     init(lane: Lane) { self.lane = lane }
 
@@ -118,10 +118,9 @@ struct LaneProgress: Sendable {
     }
     var hasReady: Bool { !(page?.records.isEmpty ?? true) }
     /// Of the first event that is not acknowledged; nil when there is none.
-    var oldestUnixMilliseconds: Int64? {
+    var oldest: EventMoment? {
         guard depth > 0 else { return nil }
-        return window.first?.oldestUnixMilliseconds ?? page?.records.first?.wall.unixMilliseconds
-            ?? oldestStored
+        return window.first?.oldest ?? page?.records.first?.moment ?? oldestStored
     }
     /// Whether reading would find something.
     var wantsPage: Bool {
@@ -145,7 +144,7 @@ struct LaneProgress: Sendable {
     mutating func note(_ state: QueueState.LaneState, cursor: UplinkCursor.Place?) {
         last = state.last
         storedGaps = state.gaps
-        oldestStored = state.oldestUnixMilliseconds
+        oldestStored = state.oldest
         guard let oldest = state.epochs.first else { return }
         guard let epoch, let index = state.epochs.firstIndex(where: { $0.epoch == epoch }) else {
             begin(state.epochs, cursor: cursor, oldest: oldest)

@@ -161,8 +161,10 @@ struct QueuePicture {
         }
         if let day = answer["wear"]?["days"]?.array?.last {
             let size = Self.size(int(day["bytes"]))
+            let uplink = int(day["uplink_bytes"])
+            let part = uplink > 0 ? ", \(Self.size(uplink)) of it by busbar-uplink" : ""
             sentences.append(
-                "Written today: \(size) in \(int(day["commits"])) commits (UTC day).")
+                "Written today: \(size) in \(int(day["commits"])) commits\(part) (UTC day).")
         }
         return table.lines(indent: 0) + [""] + sentences
     }
