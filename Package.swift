@@ -205,6 +205,7 @@ let package = Package(
         .testTarget(
             name: "BridgeTests",
             dependencies: ["Bridge", "Transit", "Wire", "Events", "JSON", "Units"]),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Bridge", "CRdkafka"]),
         .testTarget(
             name: "ChainSimulationTests",
             dependencies: ["ChainSimulation", "Bridge", "Events", "Wire", "Units"]),
