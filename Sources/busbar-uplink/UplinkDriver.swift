@@ -34,7 +34,7 @@ struct UplinkDriver: ~Copyable {
     private var subscriptions: [(id: Int32, code: UInt8?)] = []
     private var post: LocalPost?
     private var clock = MonotonicClock()
-    private var fingerprint: CredentialsFingerprint
+    private var fingerprint: FileFingerprint
     private var credentialsAt = Instant.never
     private var statusAt = Instant.never
     private var imageAt = Instant.never
@@ -52,7 +52,7 @@ struct UplinkDriver: ~Copyable {
         device = site.device
         queue = JournalQueue(directory: arguments.journal)
         post = arguments.socket.map(LocalPost.init)
-        fingerprint = CredentialsFingerprint(directory: arguments.credentials)
+        fingerprint = FileFingerprint(credentials: arguments.credentials)
         guard let guarantee = Guarantee(name: port.guarantee.rawValue) else {
             preconditionFailure("the site's words for the guarantee are the wire's")
         }
@@ -119,7 +119,7 @@ struct UplinkDriver: ~Copyable {
             .wall(WallTime(unixMilliseconds: wall.milliseconds, quality: quality)), now: now)
         if now - credentialsAt >= Self.credentialsInterval {
             credentialsAt = now
-            let found = CredentialsFingerprint(directory: arguments.credentials)
+            let found = FileFingerprint(credentials: arguments.credentials)
             if found != fingerprint {
                 fingerprint = found
                 Log.line("busbar-uplink: the credentials were changed; connecting anew")
@@ -197,7 +197,7 @@ struct UplinkDriver: ~Copyable {
         connection = nil
         tokens = [:]
         do throws(CredentialsError) {
-            fingerprint = CredentialsFingerprint(directory: arguments.credentials)
+            fingerprint = FileFingerprint(credentials: arguments.credentials)
             let credentials = try Self.credentials(arguments, port)
             session.replace(credentials.keys)
             var settings = MQTTSettings(
