@@ -18,6 +18,8 @@ public final class MQTTConnection {
     private let files: TLSFiles?
     private var phase = Phase.connecting
     private var events: [MQTTEvent] = []
+    /// Numbers of what the broker has not confirmed.
+    private var unconfirmed: Set<Int32> = []
     /// The last complaints of the library, oldest first.
     private var complaints: [String] = []
     private static let complaintsMax = 8
@@ -54,6 +56,8 @@ public final class MQTTConnection {
     /// For `poll(2)` beside other descriptors; -1 when there is none.
     public var socket: Int32 { mosquitto_socket(handle) }
     public var hasEnded: Bool { phase == .ended }
+    /// Whether the broker still owes a confirmation of something published or unsubscribed.
+    public var hasUnconfirmed: Bool { !unconfirmed.isEmpty }
 
     // MARK: - Use
 
@@ -109,6 +113,8 @@ public final class MQTTConnection {
             handle, &id, message.topic, Int32(message.payload.count), message.payload,
             Int32(message.qualityOfService), message.isRetained, properties)
         try demand(result, "publish to \(message.topic)")
+        // One of quality 0 has its event already, and no confirmation comes.
+        if message.qualityOfService > 0 { unconfirmed.insert(id) }
         return id
     }
 
@@ -131,23 +137,57 @@ public final class MQTTConnection {
         return id
     }
 
-    /// The broker's confirmation is not handed out: what is under way may still come.
+    /// The broker's confirmation is not handed out, but `hasUnconfirmed` waits for it: what is
+    /// under way may still come.
     public func unsubscribe(_ topics: [String]) throws(MQTTError) {
         for topic in topics {
+            var id: Int32 = 0
             try demand(
-                mosquitto_unsubscribe_v5(handle, nil, topic, nil), "unsubscribe from \(topic)")
+                mosquitto_unsubscribe_v5(handle, &id, topic, nil), "unsubscribe from \(topic)")
+            unconfirmed.insert(id)
         }
     }
 
     /// Tells the broker, so that there is no will. `.disconnected(.asked)` follows.
-    public func disconnect() {
+    ///
+    /// - Parameter milliseconds: how long the broker may take to read what was written. A socket
+    ///   that is closed with something unread in it is reset, and the broker loses what it has not
+    ///   read by then; so all is read here until the broker closes its side too.
+    public func disconnect(lingering milliseconds: Int32 = 0) {
         guard phase != .ended else { return }
         let wasConnected = phase == .connected
+        // Of our own: the library closes its descriptor with the last byte of the farewell.
+        let kept = wasConnected && milliseconds > 0 ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1
+        end(wasConnected ? .disconnected(.asked) : .connectFailed(.asked))
         _ = mosquitto_disconnect_v5(handle, 0, nil)
         // What is still to be written goes now or never; a broker that takes nothing is not waited
         // for.
         _ = mosquitto_loop_write(handle, Self.packetsAtOnce)
-        end(wasConnected ? .disconnected(.asked) : .connectFailed(.asked))
+        guard kept >= 0 else { return }
+        Self.readToEnd(kept, atMost: milliseconds)
+        close(kept)
+    }
+
+    /// Says that nothing more is written, and reads until the other side says so too.
+    private static func readToEnd(_ socket: Int32, atMost milliseconds: Int32) {
+        guard shutdown(socket, Int32(SHUT_WR)) == 0 else { return }
+        let deadline = millisecondsNow + Int(milliseconds)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let rest = deadline - millisecondsNow
+            guard rest > 0 else { return }
+            var watched = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+            _ = Glibc.poll(&watched, 1, Int32(clamping: rest))
+            let count = recv(socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            let isToWait = count < 0 && (errno == EAGAIN || errno == EINTR)
+            guard count > 0 || isToWait else { return }
+        }
+    }
+
+    private static var millisecondsNow: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
     }
 
     // MARK: - Beginning
@@ -240,8 +280,13 @@ public final class MQTTConnection {
             MQTTConnection.connection(box)?.ended(code)
         }
         mosquitto_publish_v5_callback_set(handle) { _, box, id, code, _ in
-            MQTTConnection.connection(box)?.events.append(
+            guard let connection = MQTTConnection.connection(box) else { return }
+            connection.unconfirmed.remove(id)
+            connection.events.append(
                 .published(id: id, reasonCode: UInt8(truncatingIfNeeded: code)))
+        }
+        mosquitto_unsubscribe_v5_callback_set(handle) { _, box, id, _ in
+            MQTTConnection.connection(box)?.unconfirmed.remove(id)
         }
         mosquitto_subscribe_v5_callback_set(handle) { _, box, id, count, codes, _ in
             let list = (0..<Int(count)).map { UInt8(truncatingIfNeeded: codes?[$0] ?? 0x80) }

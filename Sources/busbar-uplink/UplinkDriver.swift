@@ -36,7 +36,7 @@ struct UplinkDriver: ~Copyable {
     /// Whether it was said that busbard is not reached.
     private var isTroubleSaid = false
     private var clock = MonotonicClock()
-    private var fingerprint: CredentialsFingerprint
+    private var fingerprint: FileFingerprint
     private var credentialsAt = Instant.never
     private let startedAt: Instant
     private var pace: StatusPace
@@ -58,7 +58,7 @@ struct UplinkDriver: ~Copyable {
         post = arguments.socket.map(LocalPost.init)
         startedAt = clock.now()
         pace = StatusPace(isOnDisk: arguments.statusDirectory == nil)
-        fingerprint = CredentialsFingerprint(directory: arguments.credentials)
+        fingerprint = FileFingerprint(credentials: arguments.credentials)
         guard let guarantee = Guarantee(name: port.guarantee.rawValue) else {
             preconditionFailure("the site's words for the guarantee are the wire's")
         }
@@ -125,7 +125,7 @@ struct UplinkDriver: ~Copyable {
             .wall(WallTime(unixMilliseconds: wall.milliseconds, quality: quality)), now: now)
         if now - credentialsAt >= Self.credentialsInterval {
             credentialsAt = now
-            let found = CredentialsFingerprint(directory: arguments.credentials)
+            let found = FileFingerprint(credentials: arguments.credentials)
             if found != fingerprint {
                 fingerprint = found
                 Log.line("busbar-uplink: the credentials were changed; connecting anew")
@@ -226,7 +226,7 @@ struct UplinkDriver: ~Copyable {
         connection = nil
         tokens = [:]
         do throws(CredentialsError) {
-            fingerprint = CredentialsFingerprint(directory: arguments.credentials)
+            fingerprint = FileFingerprint(credentials: arguments.credentials)
             let credentials = try Self.credentials(arguments, port)
             session.replace(credentials.keys)
             var settings = MQTTSettings(
