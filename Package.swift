@@ -221,7 +221,7 @@ let package = Package(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
-                "check_damage.py", "device.py",
+                "check_damage.py", "check_lease.py", "device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

@@ -21,7 +21,7 @@ enum BoardKind: Equatable {
         }
     }
 
-    /// As `busbar status` names it.
+    /// As `busbar status` names it, before the word "board".
     var name: String {
         switch self {
         case .simulated: "simulated"
