@@ -70,6 +70,20 @@ public struct LiveWorld: Sendable {
         world.clearChanges()
     }
 
+    /// The same for a controller that is another process, whose state nobody here knows: heat flows
+    /// while power and a heat relay are closed, and no longer in RUN only.
+    ///
+    /// - Parameter note: gets what changed since the last call, in the order of its times.
+    public mutating func end(
+        board: inout SimulatedRelayBoard, lines: inout SimulatedLines,
+        noting note: (WorldChange) -> Void
+    ) {
+        world.plant.heatsOnlyInRun = false
+        world.settle(board: &board, lines: &lines)
+        for change in world.changes { note(change) }
+        world.clearChanges()
+    }
+
     /// Does `action` now. Only what `action(from:)` lets through does anything.
     public mutating func apply(
         _ action: WorldAction, bus: inout SimulatedCANBus,

@@ -7,17 +7,20 @@ enum BoardKind: Equatable {
     case simulated
     /// The same, but for the relay board: a process of its own behind a socket.
     case socket(path: String)
+    /// What hangs on a Raspberry Pi: CAN, I2C and GPIO of the kernel.
+    case raspberryPi
 
     /// - Throws: exit code 2, with what is allowed.
     init(_ word: String) throws(StartError) {
         if word == "simulated" {
             self = .simulated
+        } else if word == "rpi" {
+            self = .raspberryPi
         } else if word.hasPrefix("socket:"), word.count > "socket:".count {
             self = .socket(path: String(word.dropFirst("socket:".count)))
         } else {
             throw StartError(
-                "--board is \"\(word)\"; allowed are simulated and socket:PATH (a real board "
-                    + "comes with a later version)", exitCode: 2)
+                "--board is \"\(word)\"; allowed are simulated, socket:PATH and rpi", exitCode: 2)
         }
     }
 
@@ -26,6 +29,7 @@ enum BoardKind: Equatable {
         switch self {
         case .simulated: "simulated"
         case .socket: "emulated"
+        case .raspberryPi: "rpi"
         }
     }
 }
@@ -42,13 +46,16 @@ struct Arguments {
     var profile: String?
     /// Where busbar-uplink keeps its cursor and status; nil where there is none.
     var uplinkDirectory: String?
+    /// Nil: none is fed.
+    var watchdog: String? = "/dev/watchdog"
 
     static let usage = """
         usage: busbard --site DIR --board KIND --state-dir DIR [--socket PATH] [--profile NAME]
-                       [--uplink-dir DIR]
+                       [--uplink-dir DIR] [--watchdog PATH]
 
           --site DIR       the folder with site.json
-          --board KIND     simulated: relay board, sensors and plant in memory, in real time
+          --board KIND     rpi: CAN, I2C and GPIO of this Raspberry Pi, as the site names them
+                           simulated: relay board, sensors and plant in memory, in real time
                            socket:PATH: the same, but the relay board is the process that listens
                            on PATH, such as the emulator that runs its firmware; for trials
           --state-dir DIR  where the journal and the lockout record are kept
@@ -57,6 +64,7 @@ struct Arguments {
           --profile NAME   dev, stage or prod: the overlay on the site file
           --uplink-dir DIR where busbar-uplink keeps its status and its cursor: events that the
                            cursor names are deleted a day later (without: none are)
+          --watchdog PATH  the watchdog device of --board rpi (/dev/watchdog); none: systemd has it
           --version        print the version
           --help           print this
         """
@@ -87,6 +95,9 @@ struct Arguments {
             case "--state-dir": state = try value(of: option)
             case "--socket": socket = try value(of: option)
             case "--profile": profile = try value(of: option)
+            case "--watchdog":
+                let path = try value(of: option)
+                watchdog = path == "none" ? nil : path
             case "--uplink-dir": uplinkDirectory = try value(of: option)
             default:
                 throw StartError("unknown option \"\(option)\"\n\(Self.usage)", exitCode: 2)

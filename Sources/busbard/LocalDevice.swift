@@ -272,6 +272,9 @@ final class LocalDevice: DeviceBackend {
     }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {
+        guard description.board != BoardKind.raspberryPi.name else {
+            throw RPCError(.notSimulated, "this is a real board: its world cannot be played")
+        }
         let actions: [ScheduledAction]
         do throws(ScenarioError) {
             actions = try LiveWorld.actions(from: .object(parameters))

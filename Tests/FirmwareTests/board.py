@@ -19,8 +19,8 @@ RESET_PIN = 15
 PERMIT_PIN, FLAME_PIN, PERMIT_STRAP, FLAME_STRAP = 16, 17, 18, 19
 #: µs between two looks at the clock in long waits: a pass of the loop then takes 0.5 ms.
 COARSE = 100
-#: µs from power-on until the board must answer.
-START = 400_000
+#: µs from power-on until the board must answer, a sector of flash erased included.
+START = 1_000_000
 
 
 def firmware():
@@ -35,13 +35,12 @@ class Board:
     def __init__(self, content=None, **options):
         self.chip = Pico(content or firmware(), **options)
         self.host = host.Host(self.chip)
-        #: Relays that were seen driven in the latest look at the history.
-        self.seen = 0
 
     # Time.
 
     def run(self, milliseconds):
-        """Waits. Long waits look at the clock five times less often: that is the emulator's cost."""
+        """Waits. In long waits the firmware looks at its clock five times less often: a look is
+        what the emulator's time is spent on."""
         fine = self.chip.step
         if milliseconds >= 100:
             self.chip.step = max(fine, COARSE)

@@ -108,7 +108,7 @@ class Server:
             return TIMED_OUT, b""
         except host.Damaged:
             return WRONG_PEC, b""
-        raise Violation(f"request {number} has the kind {kind:#x}: is this busbard of this version?")
+        raise Violation(f"request {number} of kind {kind:#x}: is this busbard of this version?")
 
     def serve(self, connection):
         try:

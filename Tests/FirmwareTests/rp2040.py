@@ -3,7 +3,8 @@ the parts of the RP2040 that the firmware touches.
 
 Time passes when the firmware reads the timer: `step` µs each time, which at 20 makes a pass of its
 loop as long as the real one, some 0.1 ms. Where it reads none for `SPIN` instructions, they count
-with one cycle each at 12 MHz; so a loop that hangs still meets the watchdog. Polled firmware only: no interrupt is modelled but the fault that stops a wild core.
+with one cycle each at 12 MHz; so a loop that hangs still meets the watchdog. The firmware is polled:
+no interrupt is modelled but the fault that stops a wild core.
 
 Numbers in brackets are sections of the RP2040 data sheet.
 """
@@ -51,6 +52,8 @@ class Pico:
         self.crystal_error = 0
         self.core_error = 0
         self.i2c_is_wired = True
+        #: As if a pass of the firmware's loop had left out one of its stages.
+        self.skips_a_stage = False
         self.resets = 0
         self.faults = 0
         #: Levels that hands or wires force upon pins, by pin.
@@ -92,6 +95,7 @@ class Pico:
         self.watchdog = blocks.Watchdog(self, before=self.watchdog)
         self.watchdog.reason = self.bite
         self.resets += 1
+        self.skips_a_stage = False
         self.reset_by = "watchdog"
         self._boot()
 

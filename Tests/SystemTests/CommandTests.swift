@@ -48,12 +48,11 @@ struct CommandTests {
         Row(
             testDescription: "a board that is not simulated is 2", program: "busbard",
             arguments: ["--site", "x", "--board", "pico", "--state-dir", "y"], code: 2,
-            error: "busbard: --board is \"pico\"; allowed are simulated and socket:PATH (a "
-                + "real board comes with a later version)\n"),
+            error: "busbard: --board is \"pico\"; allowed are simulated, socket:PATH and rpi\n"),
         Row(
             testDescription: "a socket without its path is 2", program: "busbard",
             arguments: ["--site", "x", "--board", "socket:", "--state-dir", "y"], code: 2,
-            error: "busbard: --board is \"socket:\"; allowed are simulated and socket:PATH"),
+            error: "busbard: --board is \"socket:\"; allowed are simulated, socket:PATH and rpi"),
         Row(
             testDescription: "an emulated board does not go with prod", program: "busbard",
             arguments: [
