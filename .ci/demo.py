@@ -81,10 +81,9 @@ class Story:
                 moment = time.monotonic()
                 rig.processes.pop("busbard").kill()
                 dropped = rig.drop_after(moment)
-                print(
-                    f"  {dropped['kill']:.0f} ms later all its pins are low: {dropped['lease']:.1f}"
-                    f" ms after the last heartbeat,\n  of a lease of {LEASE} ms. No program was left"
-                    " to switch them off.")
+                after, beat = dropped["kill"], dropped["lease"]
+                print(f"  {after:.0f} ms later all its pins are low: {beat:.1f} ms after the last")
+                print(f"  heartbeat, of a lease of {LEASE} ms. No program was left to do it.")
                 return
             except Late as error:
                 print(f"  (the emulated board got too little time here: {error}; once more)")
