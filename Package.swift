@@ -245,7 +245,7 @@ let package = Package(
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
                 "check_damage.py", "check_lease.py", "check_virtual_board.py",
                 "check_virtual_interfaces.py", "check_virtual_watchdog.py", "device.py",
-                "emulated.py", "virtual_board.py", "virtual_device.py",
+                "emulated.py", "measure_trips.py", "virtual_board.py", "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

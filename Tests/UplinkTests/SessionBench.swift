@@ -11,6 +11,10 @@ import Wire
 struct FakeQueue {
     var rows: [Lane: [EventRecord]] = [:]
     var gaps: [Lane: [ClosedRange<Int64>]] = [:]
+    /// Of the gaps, those in which no event is lost.
+    var harmless: [Lane: [ClosedRange<Int64>]] = [:]
+    /// What a damaged journal says of a lane's last number.
+    var wrongLast: [Lane: Int64] = [:]
     var epochs: [QueueState.EpochStart]
     var failure: QueueError?
 
@@ -20,7 +24,8 @@ struct FakeQueue {
                 let unknown = known[Int(lane.rawValue)] + 1
                 return QueueState.LaneState(
                     epochs: epochs,
-                    last: max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
+                    last: wrongLast[lane]
+                        ?? max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
                     oldestUnixMilliseconds: rows(of: lane, from: unknown).first?
                         .wall.unixMilliseconds,
                     gaps: (gaps[lane] ?? []).filter { $0.upperBound >= unknown })
@@ -45,7 +50,9 @@ struct FakeQueue {
             found.prefix { $0.run == found.first?.run && $0.epoch == found.first?.epoch })
         let last = records.last?.seq ?? from - 1
         let declared = (gaps[lane] ?? []).filter { $0.upperBound >= from && $0.lowerBound <= last }
-        return QueuePage(lane: lane, from: from, records: records, gaps: declared)
+        return QueuePage(
+            lane: lane, from: from, records: records, gaps: declared,
+            losses: declared.filter { harmless[lane]?.contains($0) != true })
     }
 }
 

@@ -87,8 +87,12 @@ class VirtualBoard:
         self._shell, self._monitor = self._connect(words)
         self._unread = b""
         self._events = b""
-        # "up" and the seconds that the guest has counted by then.
-        self.seconds_to_boot = float(self._line(BOOT_SECONDS).split()[1])
+        try:
+            # "up" and the seconds that the guest has counted by then.
+            self.seconds_to_boot = float(self._line(BOOT_SECONDS).split()[1])
+        except (ScriptFailed, BoardEnded):
+            self.close()
+            raise
 
     def _connect(self, words):
         """Starts QEMU, which calls back on both sockets; one made after it would come too late."""

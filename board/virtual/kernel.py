@@ -132,13 +132,13 @@ def with_needs(names, files):
 
 def take_kernel(cache):
     """Kernel and stock modules, into the cache."""
-    image = dependency("linux-image-amd64", r"linux-image-[\d.]+-\d+-amd64")
+    image = dependency("linux-image-amd64", r"linux-image-\d\S*-amd64")
     version = image.removeprefix("linux-image-")
     headers = f"linux-headers-{version}"
     common = dependency(headers, r"linux-headers-.*-common")
     build = dependency(headers, r"linux-kbuild-.*")
     compiler = dependency(headers, r"linux-compiler-gcc-.*").split("-")[3]
-    source = build.replace("kbuild", "source")
+    source = "linux-source-" + re.match(r"\d+\.\d+", version)[0]
     packages = cache / "packages"
     files = download([image, headers, common, build, source], packages)
     kernel = next(path for path in files if path.name.startswith("linux-image"))

@@ -34,6 +34,10 @@ struct LaneProgress: Sendable {
         var since: Instant
     }
 
+    /// Between two questions for rows while the journal's last number says that there are none;
+    /// chosen: a reading every few seconds costs nothing, and an alarm may wait behind it.
+    static let askAgainAfter = Milliseconds.seconds(5)
+
     /// More ends than a window has, those before a step back included.
     static let digestsMax = 1_024
 
@@ -62,6 +66,9 @@ struct LaneProgress: Sendable {
     private(set) var last: Int64 = 0
     /// The journal said that there is nothing from `next` on, when its last number was this.
     private var emptyWhenLast: Int64?
+    /// When to ask all the same: a damaged journal may say of a last number that it stands still
+    /// while events come in.
+    private var askAgainAt = Instant.never
     /// The journal has no more rows of this epoch, and never will have.
     private var isExhausted = false
     /// What the running hash is after each batch that was sent and is not acknowledged, those
@@ -88,7 +95,7 @@ struct LaneProgress: Sendable {
     var acknowledgedAt: Instant?
     /// On top of the time-out, so that many devices do not send again in one moment.
     var timeoutJitter = Milliseconds.zero
-    /// Numbers that went as declared gaps.
+    /// Numbers that went as gaps in which events were: dropped, damaged, or missing.
     private(set) var numbersLost: Int64 = 0
     /// Unpacked bytes for each byte on the wire, times 16: what to read for what the link takes.
     var packing: Int = 64
@@ -120,6 +127,12 @@ struct LaneProgress: Sendable {
     var wantsPage: Bool {
         epoch != nil && !hasReady && !isExhausted && next <= min(last, epochEnd ?? .max)
             && emptyWhenLast != last
+    }
+    /// Whether to read now: where something is to be found, and else now and then.
+    func mayRead(now: Instant) -> Bool {
+        guard now >= readAt ?? .never else { return false }
+        let isDue = now >= askAgainAt && next <= epochEnd ?? .max
+        return wantsPage || (isDue && epoch != nil && !hasReady && !isExhausted)
     }
     /// Everything of an epoch that has a successor is acknowledged; `note` goes on to the next.
     private var isEpochDone: Bool {
@@ -218,6 +231,7 @@ struct LaneProgress: Sendable {
         guard page.lane == lane, page.from == next, !hasReady else {
             return .refused("a page from \(page.from) came where \(next) was asked for")
         }
+        askAgainAt = now + Self.askAgainAfter
         guard let first = page.records.first, first.epoch == epoch else {
             // Nothing of this epoch from here on. What stands at its end without a row is a gap
             // that needs no declaring: no later number of this epoch waits for it.
@@ -334,7 +348,7 @@ struct LaneProgress: Sendable {
         window.append(batch)
         gaps = named
         if batch.first > sentMax {
-            numbersLost += batch.last - max(sentMax, next - 1) - Int64(batch.events)
+            numbersLost += losses(in: max(sentMax, next - 1) + 1...batch.last)
         }
         sentMax = max(sentMax, batch.last)
         next = batch.last + 1
@@ -347,6 +361,11 @@ struct LaneProgress: Sendable {
         if digests.count > Self.digestsMax { digests.removeFirst() }
         page?.records.removeFirst(batch.events)
         if let page, page.records.isEmpty { self.page = nil }
+    }
+
+    private func losses(in numbers: ClosedRange<Int64>) -> Int64 {
+        Self.merged((page?.losses ?? []) + crossed).filter { $0.overlaps(numbers) }
+            .reduce(0) { $0 + Int64($1.clamped(to: numbers).count) }
     }
 
     mutating func published(token: UInt64, isTaken: Bool, now: Instant) {

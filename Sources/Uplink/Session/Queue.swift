@@ -56,14 +56,19 @@ public struct QueuePage: Hashable, Sendable {
     public var from: Int64
     public var records: [EventRecord]
     public var gaps: [ClosedRange<Int64>]
+    /// Those of the gaps in which events were that nobody has any more. In the others the numbers
+    /// never had one, or the cluster has it.
+    public var losses: [ClosedRange<Int64>]
 
     public init(
-        lane: Lane, from: Int64, records: [EventRecord], gaps: [ClosedRange<Int64>]
+        lane: Lane, from: Int64, records: [EventRecord], gaps: [ClosedRange<Int64>],
+        losses: [ClosedRange<Int64>]
     ) {
         self.lane = lane
         self.from = from
         self.records = records
         self.gaps = gaps
+        self.losses = losses
     }
 }
 

@@ -44,8 +44,7 @@ extension UplinkSession {
 
     private func mayRead(_ index: Int, now: Instant) -> Bool {
         let lane = lanes[index]
-        return lane.wantsPage && now >= lane.readAt ?? .never && !isHeld(lane)
-            && hasWindow(lane)
+        return lane.mayRead(now: now) && !isHeld(lane) && hasWindow(lane)
     }
 
     /// Nothing is sent under an epoch whose numbers the cluster knows for other events, until

@@ -35,7 +35,8 @@ public struct UplinkStatus: Sendable {
         public var oldestAge: Milliseconds?
         /// Nil when nothing was acknowledged since the start.
         public var lastAcknowledgement: Milliseconds?
-        /// Numbers that were told to the cluster as gaps since the start.
+        /// Events that were told to the cluster as lost since the start: dropped, damaged, or
+        /// missing from the journal. Not numbers that never were an event.
         public var lost: Int64
     }
 

@@ -22,6 +22,9 @@ struct BoardBus: ~Copyable {
     /// A transfer whose answer waits for the clock to be let go.
     private var held: (number: [UInt8], until: Int64, answer: [UInt8])?
 
+    /// Whether the clock of a transfer is held: it needs looking after without being asked.
+    var isHolding: Bool { held != nil }
+
     init() throws(SystemError) {
         device = try Descriptor(
             opening: "/dev/i2c-peer", O_RDWR | O_NONBLOCK,

@@ -89,11 +89,17 @@ struct WorldLoop: ~Copyable {
                 pollfd(fd: can.line.number, events: Int16(POLLIN), revents: 0),
             ]
             poll(&waits, 3, 1)
-            try pass()
+            try pass(
+                asked: waits[0].revents != 0, told: waits[1].revents != 0,
+                heard: waits[2].revents != 0)
         }
     }
 
-    private mutating func pass() throws(SystemError) {
+    /// - Parameters: which descriptors have something to be read: the I2C bus, the commands, the
+    ///   CAN controller's line.
+    private mutating func pass(
+        asked isAsked: Bool, told isTold: Bool, heard isHeard: Bool
+    ) throws(SystemError) {
         let microseconds = Self.microseconds()
         let now = (microseconds - origin) / 1_000
         world.begin(at: Instant(now), bus: &bus, board: &board, lines: &lines)
@@ -102,13 +108,17 @@ struct WorldLoop: ~Copyable {
             lines.permitEdge()
             note("permit \(pins.isPermitHigh ? "high" : "low")", microseconds)
         }
+        if isAsked || i2c.isHolding { serveBoard(now) }
+        if isHeard { hearController(microseconds) }
+        if isTold { try obey(microseconds) }
+        settle()
+        try driveInputs()
+    }
+
+    private mutating func serveBoard(_ now: Int64) {
         var written: [String] = []
         i2c.serve(&board, now: now) { written.append($0) }
         for write in written { note("i2c \(write)", Self.microseconds()) }
-        hearController(microseconds)
-        try obey(microseconds)
-        settle()
-        try driveInputs()
     }
 
     private mutating func sendFrames(_ microseconds: Int64) {
