@@ -30,8 +30,8 @@ from emulated import LEASE, Late, Rig, copy_firmware, make_site
 
 #: ms: a pass of the firmware's loop where the clock is looked at every 50 µs.
 PASS = 1
-#: ms: until the kernel has ended a process that was killed, on a machine with other work. Chosen; at
-#: a load of 10 on two processors the pins were never later than the lease itself.
+#: ms: until the kernel has ended a process that was killed, on a machine with other work. Chosen;
+#: at a load of 10 on two processors the pins were never later than the lease itself.
 ENDING = 100
 
 
