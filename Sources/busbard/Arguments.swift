@@ -1,7 +1,7 @@
 import Glibc
 import LocalAPI
 
-/// The command line. Read by hand: an argument parser would double the daemon's size for six
+/// The command line. Read by hand: an argument parser would double the daemon's size for seven
 /// options.
 struct Arguments {
     var site = ""
@@ -12,10 +12,13 @@ struct Arguments {
     var profile: String?
     /// Where busbar-uplink keeps its cursor and status; nil where there is none.
     var uplinkDirectory: String?
+    /// Not to control, but to prove that a controller which was given up left nothing on.
+    var provesOff = false
 
     static let usage = """
         usage: busbard --site DIR --board simulated --state-dir DIR [--socket PATH] [--profile NAME]
                        [--uplink-dir DIR]
+               busbard --prove-off --site DIR --board KIND [--profile NAME]
 
           --site DIR       the folder with site.json
           --board KIND     simulated: relay board, sensors and plant in memory, in real time
@@ -25,6 +28,7 @@ struct Arguments {
           --profile NAME   dev, stage or prod: the overlay on the site file
           --uplink-dir DIR where busbar-uplink keeps its status and its cursor: events that the
                            cursor names are deleted a day later (without: none are)
+          --prove-off      trip the relay board, read back that all is off, say so, and end
           --version        print the version
           --help           print this
         """
@@ -55,11 +59,14 @@ struct Arguments {
             case "--state-dir": state = try value(of: option)
             case "--socket": socket = try value(of: option)
             case "--profile": profile = try value(of: option)
+            case "--prove-off": provesOff = true
             case "--uplink-dir": uplinkDirectory = try value(of: option)
             default:
                 throw StartError("unknown option \"\(option)\"\n\(Self.usage)", exitCode: 2)
             }
         }
+        // Who proves keeps nothing, and needs no folder for it.
+        if provesOff, state == nil { state = "" }
         guard let sites, let board, let state else {
             let missing = [
                 sites == nil ? "--site" : nil, board == nil ? "--board" : nil,
