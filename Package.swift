@@ -54,6 +54,11 @@ let package = Package(
             ],
             swiftSettings: checked),
 
+        // What a machine must have for a site, judged from facts that were read elsewhere.
+        .target(
+            name: "Doctor", dependencies: ["Site", "RelayBoard", "JSON", "Wire"],
+            swiftSettings: checked),
+
         // Buses, and what hangs on them.
         .target(name: "HAL", dependencies: ["Units"], swiftSettings: checked),
         .target(
@@ -138,7 +143,8 @@ let package = Package(
             name: "busbar",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
-                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
+                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", "Doctor", "LinuxHAL",
+                argumentParser,
             ],
             swiftSettings: checked),
 
@@ -186,6 +192,7 @@ let package = Package(
             name: "SiteTests",
             dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard", "Wire"],
             exclude: ["Corpus", "check_schema.py"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "JSON"]),
         .testTarget(
             name: "DriversTests",
             dependencies: ["Drivers", "HAL", "Control", "RelayBoard", "Simulation", "Units"]),

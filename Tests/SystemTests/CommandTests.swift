@@ -81,7 +81,7 @@ struct CommandTests {
             [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
             ["alarms", "history"], ["alarms", "kpi"], ["alarms", "shelve"], ["alarms", "unshelve"],
             ["events"], ["events", "list"], ["events", "tail"], ["transactions"], ["queue"],
-            ["queue", "status"], ["queue", "export"], ["heating"],
+            ["queue", "status"], ["queue", "export"], ["doctor"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
             ["heating", "target"], ["simulate"], ["simulate-chain"], ["scenario", "check"],
             ["site", "check"], ["sim"], ["sim", "press-reset"], ["sim", "restore-node"],
