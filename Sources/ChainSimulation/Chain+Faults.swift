@@ -190,10 +190,12 @@ extension Chain {
             }
             killBridge(bridge)
         case .sharedShards:
-            guard bridges.count == 1 else { return .waiting }
+            guard bridges.count == 1, bridgesWanted == 1 else { return .waiting }
             tell("cluster", "a second bridge takes the same shard")
+            bridgesWanted = 2
             startBridge()
             after(faultDice.number(Int64(5_000)...60_000)) { chain in
+                chain.bridgesWanted = 1
                 guard chain.bridges.count > 1 else { return }
                 let leaving = chain.faultDice.pick(chain.bridges)
                 leaving.kill(chain)

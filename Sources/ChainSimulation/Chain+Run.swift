@@ -143,6 +143,7 @@ extension Chain {
         }
         for clone in machines.dropFirst() { clone.retire(self) }
         if !machines[0].isPowered { machines[0].powerOn(self) }
+        bridgesWanted = 1
         while bridges.count > 1 { bridges.removeLast().kill(self) }
         for bridge in bridges { bridge.doom = nil }
         for machine in machines { machine.uplink?.doom = nil }

@@ -28,7 +28,8 @@ final class Chain {
     let kafka = KafkaCluster()
     var machines: [Machine] = []
     var bridges: [BridgeProcess] = []
-    var bridgeCount = 0
+    /// Two while a shard has two owners.
+    var bridgesWanted = 1
     /// After this moment nothing goes wrong any more.
     var isCalm = false
     private(set) var stepCount = 0

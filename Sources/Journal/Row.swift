@@ -25,10 +25,23 @@ struct Row {
     var stamp: Stamp
     var subject: String
     var data: [UInt8]
+    private var annex: Annex?
+
+    /// What few rows have, outside of the row itself: rows are copied on their way.
+    private indirect enum Annex {
+        case transition(AlarmTransition)
+        case command(CommandAnswer)
+    }
+
     /// Alarms are kept a second time, in the history that no quota touches.
-    var transition: AlarmTransition?
+    var transition: AlarmTransition? {
+        if case .transition(let transition) = annex { transition } else { nil }
+    }
+
     /// Who asked for a command, and why: the alarm history has it beside what the command changed.
-    var command: CommandAnswer?
+    var command: CommandAnswer? {
+        if case .command(let command) = annex { command } else { nil }
+    }
 
     init(_ recorded: RecordedEvent, encoder: EventEncoder, lanes: LaneTable) {
         let fact = recorded.event.fact
@@ -40,7 +53,7 @@ struct Row {
             correlation: recorded.event.correlation)
         subject = encoder.subject(of: fact)
         data = encoder.data(of: fact)
-        if case .alarm(let transition) = fact { self.transition = transition }
+        if case .alarm(let transition) = fact { annex = .transition(transition) }
     }
 
     init(_ fact: JournalFact, stamp: Stamp, lanes: LaneTable) {
@@ -50,7 +63,7 @@ struct Row {
         self.stamp = stamp
         subject = fact.subject
         data = fact.data()
-        if case .commandAnswered(let answer) = fact { command = answer }
+        if case .commandAnswered(let answer) = fact { annex = .command(answer) }
     }
 
     /// What the row counts against its lane's quota. Its integers and SQLite's own record header
@@ -58,13 +71,13 @@ struct Row {
     var size: Int64 { Int64(48 + type.utf8.count + subject.utf8.count + data.count) }
 
     /// "alarm.raised.v1": the CloudEvents type without its fixed beginning.
-    var type: String { "\(kind.name).v\(kind.version)" }
+    var type: String { kind.shortType }
 }
 
 /// What is to be stored with the next commit, in order.
 enum Pending {
     case row(Row)
-    case transaction(TransactionChange)
+    indirect case transaction(TransactionChange)
 
     func lane(by lanes: LaneTable) -> Lane {
         switch self {

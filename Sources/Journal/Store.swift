@@ -180,10 +180,7 @@ final class Store {
         statement.bind(6, Int64(row.stamp.wall.quality.rawValue))
         statement.bind(7, Int64(row.severity.rawValue))
         statement.bind(8, Int64(bitPattern: row.stamp.correlation.rawValue))
-        statement.bind(9, row.type)
-        statement.bind(10, row.subject)
-        statement.bind(11, blob: row.data)
-        try statement.run()
+        try statement.run(lending: (9, row.type), (10, row.subject), blob: (11, row.data))
     }
 
     private func insert(

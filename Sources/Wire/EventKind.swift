@@ -103,6 +103,12 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
     /// The CloudEvents type: `io.busbar.<noun>.<past participle>.v<N>`.
     public var type: String { "io.busbar.\(name).v\(version)" }
 
+    /// The same without its fixed beginning, as the journal stores it: "alarm.raised.v1". Each is
+    /// put together once: a busy journal asks for it three times an event.
+    public var shortType: String { Self.shortTypes[Int(rawValue)] }
+
+    private static let shortTypes = allCases.map { "\($0.name).v\($0.version)" }
+
     /// The kind with this name, if there is one.
     public init?(name: String) {
         guard let kind = Self.allCases.first(where: { $0.name == name }) else { return nil }

@@ -6,6 +6,7 @@ import Wire
 /// busbar-bridge: the real session, driven as its program drives it, between a simulated client
 /// library and a simulated producer. It keeps nothing over its death.
 final class BridgeProcess: ClientOwner {
+    let number: Int
     let name: String
     private var session: BridgeSession
     private let client: Client
@@ -21,6 +22,7 @@ final class BridgeProcess: ClientOwner {
     private var isReportDue = false
 
     init(number: Int, _ chain: Chain) {
+        self.number = number
         name = "bridge-\(number)"
         startTime = chain.now
         client = Client(clientID: name, callbackDelay: chain.machineDice.number(Int64(0)...20))
@@ -189,12 +191,16 @@ extension Chain {
     func killBridge(_ bridge: BridgeProcess) {
         guard bridge.kill(self) else { return }
         bridges.removeAll { $0 === bridge }
-        after(machineDice.number(Int64(100)...10_000)) { chain in chain.startBridge() }
+        after(machineDice.number(Int64(100)...10_000)) { chain in
+            // The shard may have been given back to one owner meanwhile.
+            if chain.bridges.count < chain.bridgesWanted { chain.startBridge() }
+        }
     }
 
     func startBridge() {
-        bridgeCount += 1
-        let bridge = BridgeProcess(number: bridgeCount % 2, self)
+        // The name of one that died is free again.
+        let number = bridges.contains { $0.number == 0 } ? 1 : 0
+        let bridge = BridgeProcess(number: number, self)
         bridges.append(bridge)
         bridge.start(self)
     }

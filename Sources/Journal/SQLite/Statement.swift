@@ -76,6 +76,56 @@ struct Statement: ~Copyable {
         while try step() {}
     }
 
+    /// Runs to the end with two texts and a blob that SQLite does not copy: it has them for this run
+    /// alone.
+    borrowing func run(
+        lending first: (index: Int32, text: String), _ second: (index: Int32, text: String),
+        blob: (index: Int32, bytes: [UInt8])
+    ) throws(JournalError) {
+        var (firstText, secondText) = (first.text, second.text)
+        let code = firstText.withUTF8 { firstBytes in
+            secondText.withUTF8 { secondBytes in
+                blob.bytes.withUnsafeBytes { blobBytes in
+                    lend(firstBytes, first.index)
+                    lend(secondBytes, second.index)
+                    lend(blobBytes, blob.index)
+                    var code = sqlite3_step(handle)
+                    while code == SQLITE_ROW { code = sqlite3_step(handle) }
+                    return code
+                }
+            }
+        }
+        let error =
+            code == SQLITE_DONE
+            ? nil
+            : JournalError(
+                sqlite3_db_handle(handle), code: code,
+                operation: String(cString: sqlite3_sql(handle)), path: path)
+        sqlite3_reset(handle)
+        // What was lent is given back here; its addresses must not stay behind.
+        sqlite3_clear_bindings(handle)
+        if let error { throw error }
+    }
+
+    private borrowing func lend(_ text: UnsafeBufferPointer<UInt8>, _ index: Int32) {
+        let code = text.withMemoryRebound(to: CChar.self) { characters in
+            // What is empty may have no address, and no address would bind NULL.
+            characters.isEmpty
+                ? sqlite3_bind_text(handle, index, "", 0, nil)
+                : sqlite3_bind_text(
+                    handle, index, characters.baseAddress, Int32(characters.count), nil)
+        }
+        precondition(code == SQLITE_OK, "no such parameter")
+    }
+
+    private borrowing func lend(_ bytes: UnsafeRawBufferPointer, _ index: Int32) {
+        let code =
+            bytes.isEmpty
+            ? sqlite3_bind_zeroblob(handle, index, 0)
+            : sqlite3_bind_blob(handle, index, bytes.baseAddress, Int32(bytes.count), nil)
+        precondition(code == SQLITE_OK, "no such parameter")
+    }
+
     /// Steps to the next row. At the end, and after an error, the statement is ready to run again.
     ///
     /// - Returns: whether there is a row.
