@@ -69,6 +69,18 @@ let package = Package(
         .target(
             name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
             swiftSettings: unsafeByNature),
+        // The board's side of the kernel. Apart from `LinuxHAL`, so that programs without a board
+        // need none of these libraries.
+        .systemLibrary(name: "CI2C"),
+        .systemLibrary(name: "CGPIOD"),
+        .systemLibrary(name: "CSocketCAN"),
+        .target(
+            name: "LinuxBuses",
+            dependencies: [
+                "Units", "RelayBoard", "HAL", "LinuxHAL", "CLinuxHAL", "CI2C", "CGPIOD",
+                "CSocketCAN",
+            ],
+            swiftSettings: unsafeByNature),
         .target(
             name: "Runtime",
             dependencies: ["Units", "Events", "RelayBoard", "Control", "HAL", "CSanitizer"],
@@ -136,7 +148,7 @@ let package = Package(
             name: "busbard",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "Drivers", "HAL", "LinuxHAL",
-                "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
+                "LinuxBuses", "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
             ],
             swiftSettings: checked),
         .executableTarget(
@@ -144,7 +156,7 @@ let package = Package(
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
                 "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", "Doctor", "LinuxHAL",
-                argumentParser,
+                "LinuxBuses", "Drivers", "HAL", argumentParser,
             ],
             swiftSettings: checked),
 
@@ -167,6 +179,13 @@ let package = Package(
         .executableTarget(
             name: "mock-kafka", dependencies: ["JSON", "CRdkafka"], path: "Tests/MockKafka",
             swiftSettings: unsafeByNature),
+        // The world around busbard on the virtual board: sensors, relay board, contactors.
+        .executableTarget(
+            name: "virtual-world",
+            dependencies: [
+                "Units", "RelayBoard", "Control", "HAL", "LinuxHAL", "Site", "Simulation", "JSON",
+            ],
+            path: "board/virtual/World", swiftSettings: unsafeByNature),
         // What `make bench` needs beside Busbar's programs.
         .executableTarget(
             name: "chain-bench",
@@ -184,6 +203,9 @@ let package = Package(
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "RelayBoard", "Events", "Units"]),
         .testTarget(name: "LinuxHALTests", dependencies: ["LinuxHAL", "HAL", "Units"]),
+        .testTarget(
+            name: "LinuxBusesTests",
+            dependencies: ["LinuxBuses", "LinuxHAL", "RelayBoard", "HAL", "Units"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(
             name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"],
@@ -228,8 +250,10 @@ let package = Package(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
-                "check_damage.py", "check_systemd.py", "container.py", "device.py",
-                "sandbox_probe.c",
+                "check_damage.py", "check_lease.py", "check_systemd.py", "check_virtual_board.py",
+                "check_virtual_doctor.py", "check_virtual_interfaces.py",
+                "check_virtual_watchdog.py", "container.py", "device.py", "emulated.py",
+                "measure_trips.py", "sandbox_probe.c", "virtual_board.py", "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

@@ -99,6 +99,11 @@ extension OffProof {
         }
     }
 
+    /// The sentence for a bus that could not even be opened.
+    ///
+    /// - Parameter reason: why not, and what to do, without a full stop.
+    public static func unreachable(_ reason: String) -> String { alarm(reason) }
+
     private static func alarm(_ what: String) -> String {
         "RELAYS NOT PROVEN OFF: \(what). Switch the installation off at its isolator before "
             + "anything else"

@@ -55,6 +55,7 @@ final class JournalWorker {
     private var wallOrigin: Int64?
     private var lastTick = Tick(0)
     private var reported: String?
+    private var hardware = HardwareReader()
 
     private init(_ start: Start) {
         links = start.links
@@ -80,6 +81,7 @@ final class JournalWorker {
             let isLast = links.hasControlEnded.load(ordering: .acquiring)
             let now = clock.now()
             turn(now)
+            hardware.tell(from: links)
             if isLast { break }
             clock.wait(until: now + Self.period)
         }

@@ -102,4 +102,12 @@ struct OffProofTests {
         var board = Self.abandoned { $0.damageTransfers(7) }
         #expect(Self.prove(&board) == .proven(attempts: 3))
     }
+
+    @Test("a bus that cannot be opened proves nothing, and says what to do first")
+    func unreachable() {
+        #expect(
+            OffProof.unreachable("cannot open the relay board's bus /dev/i2c-1: No such file")
+                == "RELAYS NOT PROVEN OFF: cannot open the relay board's bus /dev/i2c-1: No such "
+                + "file. Switch the installation off at its isolator before anything else")
+    }
 }

@@ -13,8 +13,9 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# What busbard and busbar-uplink are linked to, and what a small Debian boots with.
-PACKAGES = "systemd,systemd-sysv,udev,dbus,libsqlite3-0,libmosquitto1,libssl3,zlib1g,libstdc++6"
+PROGRAMS = ("busbard", "busbar", "busbar-uplink")
+# What a small Debian boots with.
+PACKAGES = ("systemd", "systemd-sysv", "udev", "dbus")
 # The last one only lifts the container's own filter from asking for the clock's quality: in a
 # container systemd sets no clock.
 CAPABILITIES = "CAP_IPC_LOCK,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TIME"
@@ -33,17 +34,31 @@ def suite():
     raise Wrong("/etc/os-release names no VERSION_CODENAME: this is no Debian release")
 
 
-def base():
+def libraries(installed):
+    """The packages, as this system has them, of the libraries that the programs are linked to."""
+    paths = set()
+    for program in PROGRAMS:
+        said = subprocess.run(["ldd", f"{installed}/usr/bin/{program}"], check=True,
+                              capture_output=True, text=True).stdout
+        paths |= {os.path.realpath(line.split()[2]) for line in said.splitlines() if "=> /" in line}
+    # dpkg knows some by /lib and some by /usr/lib, which are one folder.
+    names = {f"*/{pathlib.Path(path).name}" for path in paths}
+    said = subprocess.run(["dpkg-query", "-S", *sorted(names)], capture_output=True, text=True)
+    return {line.split(":")[0] for line in said.stdout.splitlines()}
+
+
+def base(installed):
     """The pristine root folder, made if it is not there or was made of other packages."""
     folder = ROOT / ".build" / "systemd-root"
-    wanted = hashlib.sha256(f"{suite()} {PACKAGES}".encode()).hexdigest()
+    packages = ",".join(sorted({*PACKAGES, *libraries(installed)}))
+    wanted = hashlib.sha256(f"{suite()} {packages}".encode()).hexdigest()
     mark = folder.with_name("systemd-root.made-of")
     if mark.exists() and mark.read_text() == wanted:
         return folder
     mark.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     made = subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}",
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}",
          "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
          "--dpkgopt=path-exclude=/usr/share/locale/*", suite(), folder],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
@@ -60,7 +75,7 @@ class Container:
     def __init__(self, folder, installed):
         self.folder = pathlib.Path(folder)
         self.root = self.folder / "root"
-        subprocess.run(["cp", "-a", "--reflink=auto", base(), self.root], check=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", base(installed), self.root], check=True)
         # A root folder of 0700 would keep every service's user out of it.
         self.root.chmod(0o755)
         subprocess.run(["cp", "-a", f"{installed}/.", self.root], check=True)

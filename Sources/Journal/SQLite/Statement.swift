@@ -76,8 +76,8 @@ struct Statement: ~Copyable {
         while try step() {}
     }
 
-    /// Runs to the end with two texts and a blob that SQLite does not copy: it has them for this run
-    /// alone.
+    /// Runs to the end with two texts and a blob that SQLite does not copy: it has them for this
+    /// run alone.
     borrowing func run(
         lending first: (index: Int32, text: String), _ second: (index: Int32, text: String),
         blob: (index: Int32, bytes: [UInt8])

@@ -24,6 +24,7 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
         if plan.hasPowerSense { readings.powerSense = .inactive }
         if plan.hasMonostable { readings.monostable = .inactive }
         if plan.hasResetButton { readings.resetButton = .inactive }
+        if plan.hasEmergencyStop { readings.emergencyStop = .inactive }
     }
 
     /// When K2 opens unless another edge comes.

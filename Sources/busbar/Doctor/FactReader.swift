@@ -1,7 +1,14 @@
+import Control
 import Doctor
+import Drivers
+import Glibc
+import HAL
+import LinuxBuses
 import LinuxHAL
 import LocalAPI
+import RelayBoard
 import Site
+import Units
 
 /// Reads the facts of this machine for `busbar doctor`. It judges nothing and changes nothing.
 struct FactReader {
@@ -17,7 +24,7 @@ struct FactReader {
         facts.service = service(&facts)
         let wiring = facts.wiring ?? Wiring()
         facts.can = can(wiring)
-        facts.relayBoard = relayBoard(wiring)
+        facts.relayBoard = relayBoard(wiring, isRunning: facts.service.isRunning)
         facts.lines.chip = MachineFiles.file("/dev/\(chip ?? "gpiochip0")")
         facts.watchdog = watchdog()
         facts.clock = clock()
@@ -57,25 +64,72 @@ struct FactReader {
             return can
         }
         var link = Facts.CAN.Link()
-        // linux/if_arp.h: ARPHRD_CAN. What has no device behind it is virtual.
-        let isBehindDevice = FileStatus(path: "\(folder)/device") != nil
-        link.kind = type == 280 ? (isBehindDevice ? "can" : "vcan") : "ARP type \(type)"
+        (link.bitrate, link.state) = controller(wiring)
+        // linux/if_arp.h: ARPHRD_CAN. Behind a virtual one is neither a device nor a controller.
+        let isReal = link.state != nil || FileStatus(path: "\(folder)/device") != nil
+        link.kind = type == 280 ? (isReal ? "can" : "vcan") : "ARP type \(type)"
         // linux/if.h: IFF_UP is bit 0 of flags, which are in hexadecimal.
         let flags = MachineFiles.line("\(folder)/flags").flatMap { Int($0.dropFirst(2), radix: 16) }
         link.isUp = (flags ?? 0) & 1 != 0
-        // Rate and state are told over netlink only; busbard follows them and raises E501.
-        link.bitrate = nil
-        link.state = nil
         can.link = link
         return can
     }
 
-    private func relayBoard(_ wiring: Wiring) -> Facts.RelayBoard {
+    /// Bit rate and state as the controller's driver tells them; a virtual interface has neither.
+    private func controller(_ wiring: Wiring) -> (bitrate: Int?, state: String?) {
+        let link = CANLink(name: wiring.canInterface, bitrate: UInt32(wiring.bitrate))
+        guard let socket = try? link.openSocket(for: []) else { return (nil, nil) }
+        defer { close(socket) }
+        let report = link.report(through: socket)
+        let state: String? =
+            switch report.controller {
+            case .active: "ERROR-ACTIVE"
+            case .passive: "ERROR-PASSIVE"
+            case .busOff: "BUS-OFF"
+            case .stopped: "STOPPED"
+            case nil: nil
+            }
+        return (report.bitrate.map(Int.init), state)
+    }
+
+    private func relayBoard(_ wiring: Wiring, isRunning: Bool) -> Facts.RelayBoard {
         var board = Facts.RelayBoard()
         board.bus = MachineFiles.file("/dev/i2c-\(wiring.relayBus)")
         board.namedBus = FileStatus.target(of: "/dev/busbar-relays")
-        board.answer = .notAsked
+        // While busbard runs the bus is its own; and a simulated board is on none.
+        board.answer = isRunning || isSimulated ? .notAsked : ask(board.bus.path, wiring)
         return board
+    }
+
+    /// Reads identity and status, which changes nothing on the board.
+    private func ask(_ path: String, _ wiring: Wiring) -> Facts.RelayBoard.Answer {
+        let bus: I2CRelayBus
+        do throws(SystemError) {
+            bus = try I2CRelayBus(
+                path: path, address: wiring.relayAddress, tick: Milliseconds(100))
+        } catch {
+            return .failed(error.description)
+        }
+        var board = PicoRelayBoard(bus: bus, lease: Milliseconds(500))
+        var asked = Outputs()
+        asked.readsIdentity = true
+        let answer = board.exchange(asked)
+        guard let identity = answer.identity, let status = answer.status else {
+            return .failed(Self.failure(board.counters).description)
+        }
+        guard identity.magic == Register.magic else { return .stranger(magic: identity.magic) }
+        return .board(
+            map: identity.mapVersion,
+            firmware: "\(identity.firmwareMajor).\(identity.firmwareMinor)",
+            selfTestPassed: identity.selfTest == BoardIdentity.selfTestPassed,
+            isTripped: status.isTripped)
+    }
+
+    private static func failure(_ counters: TransferCounters) -> RelayBusError {
+        if counters.timedOut > 0 { return .timedOut }
+        if counters.wrongPEC > 0 { return .wrongPEC }
+        if counters.arbitrationLost > 0 { return .arbitrationLost }
+        return counters.noAnswer > 0 ? .noAnswer : .wrongLength
     }
 
     private func watchdog() -> Facts.Watchdog {
