@@ -2,7 +2,7 @@
 # leaves nothing running, and no file outside this folder but the caches of its tools.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test teeth firmware test-firmware bench gate lint
+.PHONY: help demo test teeth firmware test-firmware bench gate lint install
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -39,3 +39,7 @@ gate: ## prove that the core needs no heap, by compiling it where there is none
 lint: ## check the layout of every Swift file (to repair it: swift format -i -p -r .)
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/lint
+
+install: ## put programs, site, units and udev rules onto this device (DESTDIR=: below a folder)
+	@.ci/install-dependencies install
+	@DESTDIR='$(DESTDIR)' .ci/leave-nothing .ci/install $(SITE)

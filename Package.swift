@@ -54,6 +54,11 @@ let package = Package(
             ],
             swiftSettings: checked),
 
+        // What a machine must have for a site, judged from facts that were read elsewhere.
+        .target(
+            name: "Doctor", dependencies: ["Site", "RelayBoard", "JSON", "Wire"],
+            swiftSettings: checked),
+
         // Buses, and what hangs on them.
         .target(name: "HAL", dependencies: ["Units"], swiftSettings: checked),
         .target(
@@ -150,7 +155,8 @@ let package = Package(
             name: "busbar",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
-                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
+                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", "Doctor", "LinuxHAL",
+                "LinuxBuses", "Drivers", "HAL", argumentParser,
             ],
             swiftSettings: checked),
 
@@ -208,6 +214,7 @@ let package = Package(
             name: "SiteTests",
             dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard", "Wire"],
             exclude: ["Corpus", "check_schema.py"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "JSON"]),
         .testTarget(
             name: "DriversTests",
             dependencies: ["Drivers", "HAL", "Control", "RelayBoard", "Simulation", "Units"]),
@@ -244,9 +251,11 @@ let package = Package(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
-                "check_bridge.py", "check_damage.py", "check_lease.py", "check_virtual_board.py",
-                "check_virtual_interfaces.py", "check_virtual_watchdog.py", "device.py",
-                "emulated.py", "measure_trips.py", "virtual_board.py", "virtual_device.py",
+                "check_bridge.py", "check_damage.py", "check_lease.py", "check_systemd.py",
+                "check_virtual_board.py", "check_virtual_doctor.py",
+                "check_virtual_interfaces.py", "check_virtual_watchdog.py", "container.py",
+                "device.py", "emulated.py", "measure_trips.py", "sandbox_probe.c",
+                "virtual_board.py", "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

@@ -34,7 +34,7 @@ enum BoardKind: Equatable {
     }
 }
 
-/// The command line. Read by hand: an argument parser would double the daemon's size for ten
+/// The command line. Read by hand: an argument parser would double the daemon's size for eleven
 /// options.
 struct Arguments {
     var site = ""
@@ -48,12 +48,15 @@ struct Arguments {
     var uplinkDirectory: String?
     /// Where it writes its status; nil for the same folder.
     var uplinkStatusDirectory: String?
+    /// Not to control, but to prove that a controller which was given up left nothing on.
+    var provesOff = false
     /// Nil: none is fed.
     var watchdog: String? = "/dev/watchdog"
 
     static let usage = """
         usage: busbard --site DIR --board KIND --state-dir DIR [--socket PATH] [--profile NAME]
                        [--uplink-dir DIR] [--uplink-status-dir DIR] [--watchdog PATH]
+               busbard --prove-off --site DIR --board KIND [--profile NAME]
 
           --site DIR       the folder with site.json
           --board KIND     rpi: CAN, I2C and GPIO of this Raspberry Pi, as the site names them
@@ -68,6 +71,7 @@ struct Arguments {
                            deleted a day later (without: none are)
           --uplink-status-dir DIR
                            where it writes its status: its --status-dir (without: --uplink-dir)
+          --prove-off      trip the relay board, read back that all is off, say so, and end
           --watchdog PATH  the watchdog device of --board rpi (/dev/watchdog); none: systemd has it
           --version        print the version
           --help           print this
@@ -99,6 +103,7 @@ struct Arguments {
             case "--state-dir": state = try value(of: option)
             case "--socket": socket = try value(of: option)
             case "--profile": profile = try value(of: option)
+            case "--prove-off": provesOff = true
             case "--watchdog":
                 let path = try value(of: option)
                 watchdog = path == "none" ? nil : path
@@ -108,6 +113,8 @@ struct Arguments {
                 throw StartError("unknown option \"\(option)\"\n\(Self.usage)", exitCode: 2)
             }
         }
+        // Who proves keeps nothing, and needs no folder for it.
+        if provesOff, state == nil { state = "" }
         guard let sites, let board, let state else {
             let missing = [
                 sites == nil ? "--site" : nil, board == nil ? "--board" : nil,

@@ -23,7 +23,7 @@ enum Busbard {
                 Log.out(Arguments.usage)
                 return
             }
-            try run(arguments)
+            if arguments.provesOff { try proveOff(arguments) } else { try run(arguments) }
         } catch {
             Log.line("busbard: \(error.message)")
             exit(error.exitCode)

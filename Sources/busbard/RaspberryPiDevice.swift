@@ -41,7 +41,8 @@ struct RaspberryPiPorts: ~Copyable {
         bus = SocketCANBus(socket: socket, news: watch.news, origin: clock.origin)
     }
 
-    private static func openRelays(_ site: Site) throws(SystemError) -> I2CRelayBus {
+    /// The relay board's bus alone, as `--prove-off` needs it.
+    static func openRelays(_ site: Site) throws(SystemError) -> I2CRelayBus {
         let (address, tick) = (site.relayBus.address, site.plan.tick)
         let numbered = "/dev/i2c-\(site.relayBus.bus)"
         let path = DevicePath.exists(relayBusByName) ? relayBusByName : numbered
