@@ -209,7 +209,7 @@ class Systemd:
     def uplink_reads(self):
         """Its user reads the journal through the sandbox: its status counts what waits there."""
         def waiting():
-            text = self.container.run("cat", "/var/lib/busbar-uplink/status.json").stdout
+            text = self.container.run("cat", "/run/busbar-uplink/status.json").stdout
             lanes = json.loads(text)["lanes"] if text else []
             return {lane["lane"]: lane["unacknowledged"] for lane in lanes}
         self.container.wait("the uplink counts the events that wait in the journal", 20,
