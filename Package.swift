@@ -234,6 +234,7 @@ let package = Package(
         .testTarget(
             name: "BridgeTests",
             dependencies: ["Bridge", "Transit", "Wire", "Events", "JSON", "Units"]),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Bridge", "CRdkafka"]),
         .testTarget(
             name: "ChainSimulationTests",
             dependencies: ["ChainSimulation", "Bridge", "Events", "Wire", "Units"]),
@@ -250,10 +251,11 @@ let package = Package(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
-                "check_damage.py", "check_lease.py", "check_systemd.py", "check_virtual_board.py",
-                "check_virtual_doctor.py", "check_virtual_interfaces.py",
-                "check_virtual_watchdog.py", "container.py", "device.py", "emulated.py",
-                "measure_trips.py", "sandbox_probe.c", "virtual_board.py", "virtual_device.py",
+                "check_bridge.py", "check_damage.py", "check_lease.py", "check_systemd.py",
+                "check_virtual_board.py", "check_virtual_doctor.py",
+                "check_virtual_interfaces.py", "check_virtual_watchdog.py", "container.py",
+                "device.py", "emulated.py", "measure_trips.py", "sandbox_probe.c",
+                "virtual_board.py", "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

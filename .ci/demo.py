@@ -14,7 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests/SystemTests"))
 from chain import Chain  # noqa: E402
-from emulated import LEASE, Rig, copy_firmware, make_site  # noqa: E402
+from emulated import LEASE, Late, Rig, copy_firmware, make_site  # noqa: E402
 
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
@@ -70,22 +70,25 @@ class Story:
 
     def kill_with_the_heater_on(self):
         """On a relay board whose firmware, as it is flashed, runs in an emulated Pico."""
-        directory = self.chain.directory / "lease"
-        site = make_site(self.chain.directory / "lease-site")
-        rig = Rig(directory, site, self.chain.programs, copy_firmware(self.chain.directory))
-        try:
-            rig.heat()
-            print("  GPIO 6 (K1), 7 (pump) and 10 (element) of its relay board are high")
-            print("$ kill -9 busbard", flush=True)
-            moment = time.monotonic()
-            rig.processes.pop("busbard").kill()
-            dropped = rig.drop_after(moment)
-            print(
-                f"  {dropped['kill']:.0f} ms later all its pins are low: {dropped['lease']:.1f} ms "
-                f"after the last heartbeat,\n  of a lease of {LEASE} ms. No program was left to "
-                "switch them off.")
-        finally:
-            rig.kill()
+        directory = self.chain.directory
+        site, firmware = make_site(directory / "lease-site"), copy_firmware(directory)
+        for start in range(3):
+            rig = Rig(directory / f"lease{start}", site, self.chain.programs, firmware)
+            try:
+                rig.heat()
+                print("  GPIO 6 (K1), 7 (pump) and 10 (element) of its relay board are high")
+                print("$ kill -9 busbard", flush=True)
+                moment = time.monotonic()
+                rig.processes.pop("busbard").kill()
+                dropped = rig.drop_after(moment)
+                after, beat = dropped["kill"], dropped["lease"]
+                print(f"  {after:.0f} ms later all its pins are low: {beat:.1f} ms after the last")
+                print(f"  heartbeat, of a lease of {LEASE} ms. No program was left to do it.")
+                return
+            except Late as error:
+                print(f"  (the emulated board got too little time here: {error}; once more)")
+            finally:
+                rig.kill()
 
     def tell(self):
         chain = self.chain

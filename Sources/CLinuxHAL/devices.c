@@ -50,6 +50,12 @@ int busbar_i2c_read(int descriptor, uint8_t address, uint8_t command, uint8_t *b
 int busbar_watchdog_open(const char *path, int seconds, int *granted) {
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) return -errno;
+    struct watchdog_info about;
+    if (ioctl(descriptor, WDIOC_GETSUPPORT, &about) != 0) {
+        int error = errno;
+        close(descriptor);
+        return -error;
+    }
     // One that knows no time of its own choosing keeps the one that it has.
     *granted = seconds;
     if (ioctl(descriptor, WDIOC_SETTIMEOUT, granted) != 0 &&

@@ -1,6 +1,6 @@
 public import Units
 
-/// One CAN interface. Adapters: SocketCAN in `LinuxHAL`, memory in `Simulation`.
+/// One CAN interface. Adapters: SocketCAN in `LinuxBuses`, memory in `Simulation`.
 public protocol CANBus: ~Copyable {
     /// Moves frames that have arrived into `batch` until it is full or none is left. Never waits.
     ///

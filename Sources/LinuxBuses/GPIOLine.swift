@@ -21,9 +21,8 @@ public enum GPIOPlace: Hashable, Sendable, CustomStringConvertible {
 /// One line of a GPIO chip, held by this process alone.
 ///
 /// When the process ends the kernel lets go of the line. An output then falls back or stays as it
-/// is: that depends on the chip and its driver (gpio-sim: falls back; a Pi's pins: their last
-/// level, until the next boot). Busbar never relies on either, which is why the permit line means
-/// nothing by its level and everything by its changes.
+/// is: that depends on chip, driver and kernel (gpio-sim was seen to fall back). Busbar relies on
+/// neither, which is why the permit line means nothing by its level and everything by its changes.
 public struct GPIOLine: ~Copyable {
     private let line: UnsafeMutablePointer<busbar_gpio_line>
 

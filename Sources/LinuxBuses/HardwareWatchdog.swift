@@ -23,8 +23,13 @@ public struct HardwareWatchdog: Watchdog, ~Copyable {
         var granted: Int32 = 0
         let result = busbar_watchdog_open(path, Self.seconds, &granted)
         guard result >= 0 else { throw Self.refusal(path, -result) }
-        descriptor = result
-        grantedSeconds = granted
+        self.init(descriptor: result, grantedSeconds: granted)
+    }
+
+    /// One that is open already.
+    init(descriptor: Int32, grantedSeconds: Int32) {
+        self.descriptor = descriptor
+        self.grantedSeconds = grantedSeconds
     }
 
     /// Whatever ends it but `disarm` leaves it armed: a process that died without order, or with
@@ -50,6 +55,7 @@ public struct HardwareWatchdog: Watchdog, ~Copyable {
     private static func refusal(_ path: String, _ number: Int32) -> SystemError {
         let advice =
             switch number {
+            case ENOTTY: "this is no watchdog: pass --watchdog with the right device"
             case ENOENT, ENODEV, ENXIO: "switch it on: dtparam=watchdog=on in config.txt"
             case EBUSY: "systemd has it: take RuntimeWatchdogSec out, or pass --watchdog none"
             case EACCES, EPERM:

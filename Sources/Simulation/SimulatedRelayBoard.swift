@@ -256,7 +256,7 @@ public struct SimulatedRelayBoard: RelayBus {
     }
 
     /// One transfer byte by byte, as an adapter makes it on the wire: what is written, and then,
-    /// behind a repeated start, what is read. Byte counts and PECs are the caller's, right or wrong.
+    /// behind a repeated start, what is read. Counts and PECs are the caller's, right or wrong.
     ///
     /// A delay (`delayTransfers`) is not played here, for the caller's time is real: `stretch` says
     /// how long the board would hold the clock.

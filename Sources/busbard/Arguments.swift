@@ -34,7 +34,7 @@ enum BoardKind: Equatable {
     }
 }
 
-/// The command line. Read by hand: an argument parser would double the daemon's size for nine
+/// The command line. Read by hand: an argument parser would double the daemon's size for eleven
 /// options.
 struct Arguments {
     var site = ""
@@ -44,8 +44,10 @@ struct Arguments {
     /// state directory for a user who may not write there: a trial needs no preparation.
     var socket = ""
     var profile: String?
-    /// Where busbar-uplink keeps its cursor and status; nil where there is none.
+    /// Where busbar-uplink keeps its cursor; nil where there is none.
     var uplinkDirectory: String?
+    /// Where it writes its status; nil for the same folder.
+    var uplinkStatusDirectory: String?
     /// Not to control, but to prove that a controller which was given up left nothing on.
     var provesOff = false
     /// Nil: none is fed.
@@ -53,7 +55,7 @@ struct Arguments {
 
     static let usage = """
         usage: busbard --site DIR --board KIND --state-dir DIR [--socket PATH] [--profile NAME]
-                       [--uplink-dir DIR] [--watchdog PATH]
+                       [--uplink-dir DIR] [--uplink-status-dir DIR] [--watchdog PATH]
                busbard --prove-off --site DIR --board KIND [--profile NAME]
 
           --site DIR       the folder with site.json
@@ -65,8 +67,10 @@ struct Arguments {
           --socket PATH    the local socket (BUSBAR_SOCKET, else /run/busbar/control.sock; for a
                            user who may not write there: control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
-          --uplink-dir DIR where busbar-uplink keeps its status and its cursor: events that the
-                           cursor names are deleted a day later (without: none are)
+          --uplink-dir DIR where busbar-uplink keeps its cursor: events that the cursor names are
+                           deleted a day later (without: none are)
+          --uplink-status-dir DIR
+                           where it writes its status: its --status-dir (without: --uplink-dir)
           --prove-off      trip the relay board, read back that all is off, say so, and end
           --watchdog PATH  the watchdog device of --board rpi (/dev/watchdog); none: systemd has it
           --version        print the version
@@ -104,6 +108,7 @@ struct Arguments {
                 let path = try value(of: option)
                 watchdog = path == "none" ? nil : path
             case "--uplink-dir": uplinkDirectory = try value(of: option)
+            case "--uplink-status-dir": uplinkStatusDirectory = try value(of: option)
             default:
                 throw StartError("unknown option \"\(option)\"\n\(Self.usage)", exitCode: 2)
             }

@@ -22,6 +22,7 @@ final class Device {
     private let watchdogPath: String?
     private let stateDirectory: String
     private let uplinkDirectory: String?
+    private let uplinkStatusDirectory: String?
     private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
@@ -40,6 +41,7 @@ final class Device {
         watchdogPath = arguments.watchdog
         stateDirectory = arguments.stateDirectory
         uplinkDirectory = arguments.uplinkDirectory
+        uplinkStatusDirectory = arguments.uplinkStatusDirectory ?? arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
             site: site.name, device: site.device, board: board.name, version: Busbard.version,
@@ -78,7 +80,7 @@ final class Device {
         let reader = JournalReader(directory: stateDirectory)
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
         let device = LocalDevice(
-            description, links, queues, clock, uplink: uplinkDirectory,
+            description, links, queues, clock, uplink: uplinkStatusDirectory,
             takesBoardFaults: board == .simulated)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
@@ -107,7 +109,8 @@ final class Device {
         let worker = JournalWorker.Start(
             configuration: configuration,
             links: links, description: description, clock: clock,
-            deviceName: site.device, samplePeriod: site.telemetryPeriod)
+            deviceName: site.device, samplePeriod: site.telemetryPeriod,
+            uplinkStatusDirectory: uplinkStatusDirectory)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }
@@ -215,11 +218,6 @@ final class Device {
 
     /// 5 ms: chosen, for starting only.
     private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
-
-    /// What busbar-uplink wrote of itself last; nil when there is nothing to be read.
-    static func uplinkStatusFile(in directory: String?) -> [UInt8]? {
-        directory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
-    }
 
     /// The kernel's number for this boot. A system without one gets a random number: each start
     /// then looks like a boot of its own, which is the careful way.

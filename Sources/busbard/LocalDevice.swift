@@ -265,7 +265,7 @@ final class LocalDevice: DeviceBackend {
 
     func uplinkStatus() -> JSONValue {
         UplinkReport(
-            directory: uplinkDirectory, bytes: Device.uplinkStatusFile(in: uplinkDirectory),
+            directory: uplinkDirectory, bytes: UplinkStatusFile.read(in: uplinkDirectory),
             boot: Device.bootIdentifier().text,
             monotonicMs: MonotonicClock().now().rawValue
         ).answer

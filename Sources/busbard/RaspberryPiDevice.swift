@@ -91,7 +91,8 @@ struct RaspberryPiDevice: ~Copyable, PacedWork {
         guard !report.isStopping else {
             isProvenOff = loop.switchOff()
             if !isProvenOff {
-                Log.line("busbard: the relay board did not confirm that all is off; its lease does")
+                Log.line(
+                    "busbard: the relay board did not confirm that all is off; its lease does it")
             }
             report.sayFarewell(&loop.mail, at: now)
             return false

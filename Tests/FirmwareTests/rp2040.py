@@ -3,8 +3,8 @@ the parts of the RP2040 that the firmware touches.
 
 Time passes when the firmware reads the timer: `step` µs each time, which at 20 makes a pass of its
 loop as long as the real one, some 0.1 ms. Where it reads none for `SPIN` instructions, they count
-with one cycle each at 12 MHz; so a loop that hangs still meets the watchdog. The firmware is polled:
-no interrupt is modelled but the fault that stops a wild core.
+with one cycle each at 12 MHz; so a loop that hangs still meets the watchdog. The firmware is
+polled: no interrupt is modelled but the fault that stops a wild core.
 
 Numbers in brackets are sections of the RP2040 data sheet.
 """

@@ -1,6 +1,7 @@
-import LinuxBuses
 import Testing
 import Units
+
+@testable import LinuxBuses
 
 @Suite("CAN recovery")
 struct CANRecoveryTests {
@@ -102,6 +103,53 @@ struct CANRecoveryTests {
         let gone = CANLinkReport(index: 0, isUp: false)
         #expect(Self.attempts(&recovery, gone, from: 700, to: 60_000) == [])
         #expect(Self.attempts(&recovery, Self.busOff, from: 60_010, to: 61_000) == [60_810])
+    }
+}
+
+@Suite("Memory of the controller")
+struct ControllerMemoryTests {
+    static let virtual = CANLinkReport(index: 3)
+    static let gone = CANLinkReport(index: 0, isUp: false)
+
+    @Test("a virtual interface is asked for its controller once in 10 s")
+    func virtualInterface() {
+        var memory = ControllerMemory()
+        #expect(memory.asks(at: Instant(0)))
+        #expect(memory.judge(Self.virtual, wasAsked: true, at: Instant(0)) == Self.virtual)
+        #expect(!memory.asks(at: Instant(9_999)))
+        #expect(memory.judge(Self.virtual, wasAsked: false, at: Instant(9_999)) == Self.virtual)
+        #expect(memory.asks(at: Instant(10_000)))
+    }
+
+    @Test("a controller is asked each time, and its silence is no news")
+    func silence() {
+        var memory = ControllerMemory()
+        #expect(
+            memory.judge(CANRecoveryTests.busOff, wasAsked: true, at: Instant(0))
+                == CANRecoveryTests.busOff)
+        #expect(memory.asks(at: Instant(100)))
+        #expect(memory.judge(Self.virtual, wasAsked: true, at: Instant(100)) == nil)
+        #expect(memory.asks(at: Instant(200)))
+        #expect(
+            memory.judge(CANRecoveryTests.well, wasAsked: true, at: Instant(200))
+                == CANRecoveryTests.well)
+    }
+
+    @Test("an interface that came in another's place is asked at once")
+    func another() {
+        var memory = ControllerMemory()
+        _ = memory.judge(Self.virtual, wasAsked: true, at: Instant(0))
+        let other = CANLinkReport(index: 4)
+        #expect(memory.judge(other, wasAsked: false, at: Instant(100)) == other)
+        #expect(memory.asks(at: Instant(200)))
+    }
+
+    @Test("one that is gone is news, whatever it had")
+    func isGone() {
+        var memory = ControllerMemory()
+        _ = memory.judge(CANRecoveryTests.well, wasAsked: true, at: Instant(0))
+        #expect(memory.judge(Self.gone, wasAsked: true, at: Instant(100)) == Self.gone)
+        #expect(memory.asks(at: Instant(200)))
     }
 }
 

@@ -15,6 +15,10 @@ struct HardwareWatchdogTests {
         return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    static func watchdog(_ path: String) -> HardwareWatchdog {
+        HardwareWatchdog(descriptor: open(path, O_WRONLY | O_CLOEXEC), grantedSeconds: 0)
+    }
+
     static func content(of path: String) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         defer { close(descriptor) }
@@ -28,14 +32,26 @@ struct HardwareWatchdogTests {
         let path = Self.file()
         defer { unlink(path) }
         do {
-            var watchdog = try HardwareWatchdog(path: path)
+            var watchdog = Self.watchdog(path)
             watchdog.feed()
             #expect(watchdog.failures == 1, "a file cannot be fed")
-            #expect(watchdog.grantedSeconds == 0)
         }
         #expect(Self.content(of: path) == [], "whatever else ends it leaves it armed")
-        try HardwareWatchdog(path: path).disarm()
+        try Self.watchdog(path).disarm()
         #expect(Self.content(of: path) == [UInt8(ascii: "V")])
+    }
+
+    @Test("what is no watchdog is refused, and nothing is written to it")
+    func noWatchdog() {
+        let path = Self.file()
+        defer { unlink(path) }
+        let error = #expect(throws: SystemError.self) { _ = try HardwareWatchdog(path: path) }
+        #expect(
+            error?.description == """
+                cannot arm the watchdog \(path): Inappropriate ioctl for device (errno 25): this is \
+                no watchdog: pass --watchdog with the right device
+                """)
+        #expect(Self.content(of: path) == [])
     }
 
     @Test("one that is not there is refused with what to do")

@@ -26,13 +26,17 @@ import time
 
 from chain import built_programs
 from device import Wrong
-from emulated import LEASE, Rig, copy_firmware, make_site
+from emulated import LEASE, Late, Rig, copy_firmware, make_site
 
 #: ms: a pass of the firmware's loop where the clock is looked at every 50 µs.
 PASS = 1
-#: ms: until the kernel has ended a process that was killed, on a machine with other work. Chosen; at
-#: a load of 10 on two processors the pins were never later than the lease itself.
+#: ms: until the kernel has ended a process that was killed, on a machine with other work. Chosen;
+#: at a load of 10 on two processors the pins were never later than the lease itself.
 ENDING = 100
+
+
+#: A machine on which the board is late so often needs less to do, or the right to real-time priority.
+STARTS_MAX = 4
 
 
 def judge(measured):
@@ -91,18 +95,22 @@ def silence(rig, phase):
 
 
 def attempt(number, way, phase, directory, site, programs, firmware):
-    rig = Rig(directory / f"{number}", site, programs, firmware)
-    try:
-        rig.heat()
-        measured = way(rig, phase)
-        if way is not silence:
-            judge(measured)
-        return way.__name__, measured, None
-    except (Wrong, OSError, KeyError) as error:
-        words = [line for name in ("emulate", "busbard") for line in rig.words(name).splitlines()]
-        return way.__name__, None, (f"{type(error).__name__}: {error}", words[-6:])
-    finally:
-        rig.kill()
+    for starts in range(1, STARTS_MAX + 1):
+        rig = Rig(directory / f"{number}.{starts}", site, programs, firmware)
+        try:
+            rig.heat()
+            measured = way(rig, phase)
+            if way is not silence:
+                judge(measured)
+            return way.__name__, measured | {"starts": starts}, None
+        except (Wrong, OSError, KeyError) as error:
+            if isinstance(error, Late) and starts < STARTS_MAX:
+                continue
+            words = [
+                line for name in ("emulate", "busbard") for line in rig.words(name).splitlines()]
+            return way.__name__, None, (f"{type(error).__name__}: {error}", words[-6:])
+        finally:
+            rig.kill()
 
 
 def table(results):
@@ -153,6 +161,9 @@ def main():
         for line in words:
             print(f"    {line}")
     table(results)
+    late = sum(measured["starts"] - 1 for _, measured, _ in results if measured)
+    if late:
+        print(f"lease: {late} starts were repeated: the emulator was late for the self-check")
     print(
         f"lease: {len(results) - len(wrong)} of {len(results)} rounds: relays off within the lease "
         f"of {LEASE} ms; {time.monotonic() - began:.0f} s")

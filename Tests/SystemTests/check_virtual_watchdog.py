@@ -27,7 +27,7 @@ LONG = 60
 def bites(judge, what, device, script):
     """The script in the guest, and then the watchdog."""
     try:
-        device.guest.run(f"echo mark {what} >/run/world\n{script}\nsleep {LONG}", 140)
+        device.guest.run(f"echo mark {what} >/run/world\n{script}\nsleep {LONG}", 280)
         ended = f"it still runs after {LONG} s"
     except board.BoardEnded as end:
         ended = str(end)
@@ -35,14 +35,14 @@ def bites(judge, what, device, script):
 
 
 def when_stopped(judge):
-    with virtual_device(limit=150) as device:
+    with virtual_device(limit=300) as device:
         device.new_heating()
         bites(judge, "SIGSTOP", device, f"kill -STOP {device.pid}")
         judge_ran_out(judge, "SIGSTOP", device, "SIGSTOP")
 
 
 def when_killed(judge):
-    with virtual_device(limit=150) as device:
+    with virtual_device(limit=300) as device:
         device.new_heating()
         bites(judge, "SIGKILL", device, f"kill -9 {device.pid}")
         judge_ran_out(judge, "SIGKILL", device, "SIGKILL")
@@ -50,7 +50,7 @@ def when_killed(judge):
 
 def when_spinning(judge):
     """A tick that never ends, at real-time priority, with the processor to itself."""
-    with virtual_device(SLOW, limit=150) as device:
+    with virtual_device(SLOW, limit=300) as device:
         device.start("LD_PRELOAD=/lib/spin.so")
         device.heat()
         bites(judge, "spin", device, "touch /run/spin")
@@ -59,7 +59,7 @@ def when_spinning(judge):
 
 def when_the_kernel_panics(judge):
     """panic=0: the kernel itself would stand still for ever."""
-    with virtual_device(limit=150, arguments="panic=0") as device:
+    with virtual_device(limit=300, arguments="panic=0") as device:
         device.new_heating()
         bites(judge, "panic", device, "echo c >/proc/sysrq-trigger")
         console = device.guest.console.read_text(errors="replace")
@@ -68,11 +68,11 @@ def when_the_kernel_panics(judge):
 
 def not_after_an_ordered_stop(judge):
     """Its relays proven off, busbard disarms the watchdog: the machine goes on."""
-    with virtual_device(limit=150) as device:
+    with virtual_device(limit=300) as device:
         device.new_heating()
         device.signal("TERM")
         try:
-            device.guest.run(f"sleep {LONG}", 120)
+            device.guest.run(f"sleep {LONG}", 280)
             ended = "it still runs"
         except board.BoardEnded as end:
             ended = str(end)
@@ -91,7 +91,7 @@ def power_cut(judge):
 
         def boot(name):
             return board.VirtualBoard(f"{directory}/{name}", PROGRAMS, trees={"/site": site},
-                                      disk=disk, limit=120)
+                                      disk=disk, limit=300)
 
         with boot("first") as guest:
             guest.start_world()

@@ -3,7 +3,7 @@
 
     .build/venv/bin/python Tests/SystemTests/measure_trips.py [--trips N]
 
-Each trip: a new device heats, on a disk that is full and under 8,000 foreign frames a second; gas
+Each trip: a new device heats, on a disk that is full and under 2,800 foreign frames a second; gas
 leaks at some time of its own; the second frame that says so decides. Measured in the guest's
 virtual time, from when that frame went out, which is before the kernel's time stamp of it, to the
 TRIP that the relay board got, and to the last change of the permit line.

@@ -76,7 +76,7 @@ class VirtualDevice:
             return None
         return json.loads(output)
 
-    def wait(self, condition, what, seconds=60):
+    def wait(self, condition, what, seconds=120):
         """Until busbard's status fulfils the condition; some 30 s of the guest's time at most."""
         deadline = time.monotonic() + seconds
         for _ in range(150):
@@ -149,7 +149,7 @@ END
 
 
 @contextlib.contextmanager
-def virtual_device(virtual_time=2, limit=240, **options):
+def virtual_device(virtual_time=2, limit=480, **options):
     """A booted board with a world, and a device on which busbard was not yet started."""
     with tempfile.TemporaryDirectory() as directory:
         site = make_site(directory)

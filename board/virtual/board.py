@@ -149,7 +149,7 @@ class VirtualBoard:
         line, _, self._unread = self._unread.partition(b"\n")
         return line.decode()
 
-    def attempt(self, script, seconds=30):
+    def attempt(self, script, seconds=120):
         """Runs a shell script in the guest: (exit status, what it printed)."""
         try:
             self._shell.sendall(base64.b64encode(script.encode()) + b"\n")
@@ -158,7 +158,7 @@ class VirtualBoard:
         status, _, output = self._line(seconds).partition(" ")
         return int(status), base64.b64decode(output).decode(errors="replace")
 
-    def run(self, script, seconds=30):
+    def run(self, script, seconds=120):
         """The same for a script that must succeed; returns what it printed."""
         status, output = self.attempt(script, seconds)
         if status != 0:

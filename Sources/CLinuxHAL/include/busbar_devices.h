@@ -30,6 +30,7 @@ int busbar_i2c_read(int descriptor, uint8_t address, uint8_t command, uint8_t *b
 
 // Opens, and with that arms, a watchdog that resets the machine `seconds` after it was last fed, or
 // after what the hardware has instead; returns the descriptor and writes the time that it took.
+// -ENOTTY: this is no watchdog.
 int busbar_watchdog_open(const char *path, int seconds, int *granted);
 
 int busbar_watchdog_feed(int descriptor);

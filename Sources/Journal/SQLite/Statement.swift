@@ -180,6 +180,9 @@ extension JournalError {
             origin: .sqlite, code: code & 0xFF,
             extendedCode: extended & 0xFF == code & 0xFF ? extended : code,
             message: message ?? String(cString: sqlite3_errstr(code)), operation: operation,
-            path: path)
+            path: path,
+            // A connection of the journal itself is never read-only: see `Connection`.
+            side: database.map { sqlite3_db_readonly($0, "main") == 1 } ?? false
+                ? .reader : .writer)
     }
 }

@@ -28,15 +28,17 @@ public struct CANLink: Sendable {
         return result
     }
 
-    /// - Parameter socket: any CAN socket; the interface's flags are asked for through it.
-    public func report(through socket: Int32) -> CANLinkReport {
+    /// - Parameters:
+    ///   - socket: any CAN socket; the interface's flags are asked for through it.
+    ///   - asksController: false leaves state, rate and restart time out.
+    public func report(through socket: Int32, asksController: Bool = true) -> CANLinkReport {
         let index = busbar_can_index(name)
         let isUp = busbar_can_is_up(socket, name) == 1
         guard index != 0 else { return CANLinkReport(index: 0, isUp: false) }
         var report = CANLinkReport(index: index, isUp: isUp)
         // A virtual interface has neither a state nor a rate, and libsocketcan says -1.
         var state: Int32 = -1
-        guard can_get_state(name, &state) == 0 else { return report }
+        guard asksController, can_get_state(name, &state) == 0 else { return report }
         report.controller = Self.controller(state)
         // A controller that is stopped may have none yet, and libsocketcan complains of that aloud.
         var timing = can_bittiming()

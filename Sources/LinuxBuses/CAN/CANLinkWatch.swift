@@ -66,6 +66,7 @@ public final class CANLinkWatch: Sendable {
         var index: UInt32 = 0
         var state: CANBusState?
         var hasRefusalBeenTold = false
+        var memory = ControllerMemory()
 
         mutating func close() {
             if socket >= 0 { Glibc.close(socket) }
@@ -77,10 +78,15 @@ public final class CANLinkWatch: Sendable {
         let old = news.takeOld()
         if old >= 0 { close(old) }
         if keeper.socket < 0 { keeper.socket = busbar_can_query_socket() }
-        let report = link.report(through: keeper.socket)
+        let isAsked = keeper.memory.asks(at: now)
+        let told = link.report(through: keeper.socket, asksController: isAsked)
+        guard let report = keeper.memory.judge(told, wasAsked: isAsked, at: now) else { return }
         follow(report, &keeper)
         news.post(report.state, askedAt: now)
-        if let frames = link.framesReceived() { news.note(framesOnInterface: frames) }
+        // libsocketcan complains aloud of what is not there.
+        if report.index != 0, let frames = link.framesReceived() {
+            news.note(framesOnInterface: frames)
+        }
         if report.state != keeper.state {
             keeper.state = report.state
             tell("CAN interface \(link.name) is \(Self.words(report))")

@@ -50,9 +50,11 @@ public struct SocketCANBus: CANBus, ~Copyable {
         var looked = 0
         while !batch.isFull, looked < Self.framesPerTick {
             let asked = FrameBatch.capacity - batch.count
-            let count = take(upTo: asked, at: instant, into: &batch)
-            looked += max(count, 1)
-            if count >= 0, count < asked {
+            // After an error nothing more is tried: a socket that gives one each time would
+            // otherwise be asked again and again.
+            guard let count = take(upTo: asked, at: instant, into: &batch) else { break }
+            looked += count
+            guard count == asked else {
                 arrivals.noteEmpty()
                 break
             }
@@ -60,10 +62,10 @@ public struct SocketCANBus: CANBus, ~Copyable {
         countForeign()
     }
 
-    /// - Returns: how many frames came off the socket; -1 after an error, which it took off.
+    /// - Returns: how many frames came off the socket; nil after an error, which it took off.
     private mutating func take(
         upTo maximum: Int, at now: Instant, into batch: inout FrameBatch
-    ) -> Int {
+    ) -> Int? {
         var frames = InlineArray<64, busbar_can_frame>(repeating: busbar_can_frame())
         var dropped = drops.latest
         var span = frames.mutableSpan
@@ -71,8 +73,11 @@ public struct SocketCANBus: CANBus, ~Copyable {
             busbar_can_receive(descriptor, places.baseAddress, Int32(maximum), &dropped)
         }
         guard count >= 0 else {
-            note(socketError: -count, at: now)
-            return -1
+            counters.socketErrors &+= 1
+            // The kernel tells a socket once that its interface went down (ENETDOWN) or away
+            // (ENODEV); whatever else it says, nothing comes in any more.
+            tracker.noteDown(at: now)
+            return nil
         }
         counters.overflowed &+= drops.advance(to: dropped)
         for index in 0..<Int(count) { take(frames[index], at: now, into: &batch) }
@@ -103,12 +108,6 @@ public struct SocketCANBus: CANBus, ~Copyable {
             ReceivedFrame(
                 CANFrame(id: frame.identifier, length: frame.length, payload: payload),
                 arrival: arrival))
-    }
-
-    /// The kernel tells a socket once that its interface went down (ENETDOWN) or away (ENODEV).
-    private mutating func note(socketError: Int32, at now: Instant) {
-        counters.socketErrors &+= 1
-        tracker.noteDown(at: now)
     }
 
     private mutating func takeFreshSocket() {

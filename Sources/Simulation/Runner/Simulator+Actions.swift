@@ -117,6 +117,7 @@ extension World {
         case .pressReset, .releaseReset:
             isButtonPressed = action == .pressReset
             board.setLocalReset(active: isButtonPressed)
+        case .pressStop, .releaseStop: plant.isStopPressed = action == .pressStop
         case .force, .release, .sample, .set, .offset, .flame:
             applyToSensors(action)
         case .node(let fault, let signal, let isOn):

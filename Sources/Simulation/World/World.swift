@@ -110,7 +110,8 @@ public struct World: Sendable {
             note(.power(isClosed: isPowered))
         }
         lines.set(
-            powerSense: isPowered, monostable: plant.contacts.k2, resetButton: isButtonPressed)
+            powerSense: isPowered, monostable: plant.contacts.k2, resetButton: isButtonPressed,
+            emergencyStop: plant.isStopPressed)
     }
 
     public mutating func clearChanges() { changes.removeAll(keepingCapacity: true) }

@@ -46,9 +46,9 @@ enum ClockSetup {
     }
 }
 
-/// Compares the timer, by which every limit is kept, with the processor's own cycles while the board
-/// runs. A divider that has changed would stretch a lease, and a timer that stands would make it
-/// endless; the watchdog counts the same ticks and would not see it.
+/// Compares the timer, by which every limit is kept, with the processor's own cycles while the
+/// board runs. A divider that has changed would stretch a lease, and a timer that stands would make
+/// it endless; the watchdog counts the same ticks and would not see it.
 struct ClockWatch: ~Copyable {
     /// µs and cycles, 10 ms and twice that: whichever clock gets there first ends a comparison.
     private static let window: UInt32 = 10_000

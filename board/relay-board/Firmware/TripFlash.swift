@@ -1,10 +1,6 @@
 import RelayBoard
 import _Volatile
 
-@_silgen_name("flash_change")
-private func changeFlash(
-    _ routines: UnsafePointer<UInt32>, _ offset: UInt32, _ page: UnsafePointer<UInt32>?)
-
 /// The last two sectors of the Pico's 2 MB of flash, by the boot ROM's functions.
 struct TripFlash: TripLogFlash {
     private static let offset: UInt32 = 0x001F_E000
@@ -103,3 +99,8 @@ struct TripLatch {
         return log.write(memory.tripCause, onAtTrip: memory.onAtTrip, to: &flash)
     }
 }
+
+/// In `flash.S`.
+@_silgen_name("flash_change")
+private func changeFlash(
+    _ routines: UnsafePointer<UInt32>, _ offset: UInt32, _ page: UnsafePointer<UInt32>?)

@@ -78,7 +78,8 @@ def replace_calls(text, name, replacement):
         # Only what is replaced changes its lines, so the line is still the source's.
         line = text.count("\n", 0, start) + 1
         new = replacement(arguments(inside), line)
-        result += text[position:start] + new + "\n" * (text[start:end].count("\n") - new.count("\n"))
+        lost = text.count("\n", start, end) - new.count("\n")
+        result += text[position:start] + new + "\n" * lost
         position = end
     return result + text[position:]
 
