@@ -48,8 +48,8 @@ struct HardwareWatchdogTests {
         let error = #expect(throws: SystemError.self) { _ = try HardwareWatchdog(path: path) }
         #expect(
             error?.description == """
-                cannot arm the watchdog \(path): Inappropriate ioctl for device (errno 25): this is \
-                no watchdog: pass --watchdog with the right device
+                cannot arm the watchdog \(path): Inappropriate ioctl for device (errno 25): this \
+                is no watchdog: pass --watchdog with the right device
                 """)
         #expect(Self.content(of: path) == [])
     }

@@ -35,7 +35,8 @@ PASS = 1
 ENDING = 100
 
 
-#: A machine on which the board is late so often needs less to do, or the right to real-time priority.
+#: A machine on which the board is late so often needs less to do, or the right to real-time
+#: priority.
 STARTS_MAX = 4
 
 

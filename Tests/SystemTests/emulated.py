@@ -38,8 +38,8 @@ def copy_firmware(directory):
 
 
 class Late(Wrong):
-    """The daemon refuses a board that answers too late for its self-check. The emulator does so when
-    the machine gives it no time; then that round says nothing."""
+    """The daemon refuses a board that answers too late for its self-check. The emulator does so
+    when the machine gives it no time; then that round says nothing."""
 
 
 class Rig(Device):
