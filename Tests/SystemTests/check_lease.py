@@ -11,7 +11,7 @@ Judged is the time from the last heartbeat that the board accepted to its pins, 
 clock: at most the lease, whatever else this machine does. And the time from the kill to the pins on
 this machine's clock: at most the lease and what the emulator was behind real time.
 
-    check_lease.py [--rounds N] [--jobs N] [--programs DIR]
+    check_lease.py [--rounds N] [--stops N] [--jobs N] [--programs DIR]
 """
 
 import argparse
@@ -132,13 +132,14 @@ def table(results):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=12, help="kills; a third as many stops")
+    parser.add_argument("--rounds", type=int, default=12, help="kills")
+    parser.add_argument("--stops", type=int, help="a third of the rounds if not given")
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--programs", help="where the built programs are")
     options = parser.parse_args()
     programs = pathlib.Path(options.programs or built_programs())
     source = random.Random(20261121)
-    stops = max(1, options.rounds // 3)
+    stops = options.stops or max(1, options.rounds // 3)
     plan = [(kill, number / options.rounds) for number in range(options.rounds)]
     plan += [(stop, number / stops) for number in range(stops)] + [(silence, 0)]
     began = time.monotonic()
