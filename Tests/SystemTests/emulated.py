@@ -63,6 +63,13 @@ class Rig(Device):
             "busbard", "--board", f"socket:{self.directory / 'b'}", "--state-dir",
             self.directory / "state", "--socket", self.socket)
 
+    def prove_off(self):
+        """(exit status, what it said)."""
+        done = subprocess.run(
+            [self.programs / "busbard", "--prove-off", "--site", self.site, "--board",
+             f"socket:{self.directory / 'b'}"], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
     def wait(self, what, seconds, is_so):
         """- Returns: what IS_SO gave when it gave something."""
         deadline = time.monotonic() + seconds

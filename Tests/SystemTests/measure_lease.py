@@ -58,7 +58,7 @@ def watched(device):
 
 
 def strike(device, deed, source):
-    """ms from the last heartbeat to open relays, from the deed to them, from the last edge to K2."""
+    """ms from last heartbeat to open relays, from the deed to them, from the last edge to K2."""
     device.log.begin = device.guest.load("heating")
     # Nothing can answer any more where a tick spins.
     device.guest.send(f"sleep 0.{source.randrange(150, 450)}; echo mark deed >/run/world; "
