@@ -10,9 +10,9 @@ from chain import ROOT
 from device import Device, Wrong
 
 sys.path.insert(0, str(ROOT / "Tests/FirmwareTests"))
-from board import UF2  # noqa: E402
 from host import ELEMENT, POWER, PUMP  # noqa: E402
 
+UF2 = ROOT / ".build/firmware/relay-board.uf2"
 HEATING = POWER | PUMP | ELEMENT
 #: ms, of the site file.
 LEASE = 500
