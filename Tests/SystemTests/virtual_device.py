@@ -12,7 +12,9 @@ from virtual_board import ROOT, Lines, WorldLog, milliseconds
 
 import board  # In board/virtual, which virtual_board puts into the path.
 
-PROGRAMS = [ROOT / ".build/release" / name for name in ("busbard", "busbar", "virtual-world")]
+INSTALLED = ROOT / ".build/installed/usr"
+PROGRAMS = [INSTALLED / "bin/busbard", INSTALLED / "bin/busbar",
+            ROOT / ".build/release/virtual-world"]
 SOCKET = "/run/control.sock"
 # Bytes of the i2c lines in the world's log: the register.
 CONTROL, ARM, TRIP = "i2c 02", "i2c 04", "i2c 05"

@@ -226,7 +226,10 @@ extension UplinkSession {
         lanes[index].roundTrip.timedOut()
         let quarter = Milliseconds(lanes[index].roundTrip.timeout(limits).rawValue / 4)
         lanes[index].timeoutJitter = jitter.milliseconds(.zero...quarter)
-        guard lanes[index].roundTrip.timeouts >= limits.timeoutsUntilStall else { return }
+        // A broker that refuses them is said to; no bridge could acknowledge.
+        guard lanes[index].roundTrip.timeouts >= limits.timeoutsUntilStall,
+            eventsRefusedCode == nil
+        else { return }
         isStalled = true
         report(.noBridge, stallText, now: now)
     }
