@@ -4,7 +4,6 @@ numbers are those of the protocol's path, not of a Kafka cluster.
 """
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -51,6 +50,15 @@ class Bench:
             until("the broker answers", 10, lambda: answers(self.chain.port))
         if "bridge" in names:
             until("the bridge is ready", 20, lambda: is_ready(self.chain.http_port))
+
+    def start_static_uplink(self):
+        """As it is on a device: its own libraries in it, and no debugging data."""
+        self.chain.programs, programs = OUTPUT, self.chain.programs
+        self.chain.start("uplink")
+        self.chain.programs = programs
+
+    def uplink_status(self):
+        return json.loads((self.directory / "uplink/status.json").read_text())
 
     def stop(self):
         self.chain.stop()
@@ -277,100 +285,34 @@ def measure_bridge(programs, table):
 
 
 def measure_uplink(programs, table):
-    """The memory of the static program, when it is connected and has nothing to do."""
-    bench = Bench(programs, "uplink")
+    """The memory of the static program: idle, and with weeks of events before it."""
+    idle, _ = uplink_memory(programs, 32, 10)
+    table.row("busbar-uplink, resident when idle", idle, "KiB", most=12_288)
+    small, _ = uplink_memory(programs, 5_000, 10)
+    table.row("  when it drains 5,000 events, at most", small, "KiB", most=12_288)
+    large, left = uplink_memory(programs, 500_000, 60)
+    table.row("  when it drains 500,000, at most", large, "KiB", most=12_288)
+    table.row("    of which were left when that was read", left, "events")
+    if left < 400_000:
+        raise SystemExit("bench: the backlog was too small to show what it costs")
+    # What is read, packed and under way is bounded by time on the link, and not by what waits.
+    table.row("  a hundred times the backlog costs", large - small, "KiB", most=512)
+
+
+def uplink_memory(programs, backlog, seconds):
+    """KiB at most over a slow link after so long, and the events that wait then."""
+    is_idle = backlog <= 32
+    bench = Bench(programs, "uplink", is_slow=not is_idle)
     try:
         bench.chain.socket = bench.directory / "s"
-        bench.pile_up(32, lines(programs, 2_000))
+        bench.pile_up(backlog, lines(programs, 2_000))
         bench.start("kafka", "broker", "bridge")
-        part = bench.chain.parts["uplink"]
-        bench.chain.programs = OUTPUT
-        bench.chain.start("uplink")
-        bench.last_acknowledged(32, 60)
-        time.sleep(10)
-        table.row("busbar-uplink, resident when idle", resident_kib(part.process), "KiB",
-                  most=12_288)
+        bench.start_static_uplink()
+        if is_idle:
+            bench.last_acknowledged(backlog, 60)
+        time.sleep(seconds)
+        process = bench.chain.parts["uplink"].process
+        left = bench.uplink_status()["lanes"][2]["unacknowledged"]
+        return resident_kib(process, "VmRSS" if is_idle else "VmHWM"), left
     finally:
         bench.stop()
-
-
-class Watch:
-    """When each record of the alarm lane came out of Kafka."""
-
-    def __init__(self, programs, brokers):
-        self.arrivals = []
-        self.others = 0
-        self.process = subprocess.Popen(
-            [programs / "mock-kafka", "dump", brokers, "--follow"], stdout=subprocess.PIPE
-        )
-        self.thread = threading.Thread(target=self.read, daemon=True)
-        self.thread.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            now = time.time()
-            if b'"topic":"busbar.alarm.v1"' not in line:
-                self.others += 1
-                continue
-            self.arrivals.append((now, json.loads(line)["headers"]))
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.thread.join(5)
-
-
-def latencies(arrivals, since):
-    """Seconds from the journal's wall time to the arrival, of alarms and disasters since then."""
-    from datetime import datetime
-
-    found = []
-    for arrived, headers in arrivals:
-        happened = datetime.fromisoformat(headers["ce_time"].replace("Z", "+00:00")).timestamp()
-        if happened >= since and headers["ce_type"].startswith(
-            ("io.busbar.alarm.", "io.busbar.disaster.")
-        ):
-            found.append(arrived - happened)
-    return sorted(found)
-
-
-def measure_alarms(programs, table, backlog=500_000, seconds=110):
-    bench = Bench(
-        programs, "alarms", is_slow=True, queues={"telemetry": {"bytesMax": 1 << 30}},
-    )
-    try:
-        bench.pile_up(backlog, lines(programs, 50_000))
-        bench.start("kafka", "broker", "bridge")
-        watch = Watch(programs, bench.chain.bootstraps)
-        bench.start("busbard")
-        bench.chain.wait("busbard answers", 30, lambda: bench.chain.call("status"))
-        bench.start("uplink")
-        until("the backlog drains", 60, lambda: watch.others > 1_000)
-        uplink = bench.chain.parts["uplink"].process
-        idle = resident_kib(uplink)
-        since, drained = time.time(), watch.others
-        while time.time() < since + seconds:
-            # The water is too hot, and is not: alarm E102 comes and goes, FATAL each time, which no
-            # rule against chattering holds back.
-            bench.chain.call("sim.apply", action="force", signal="temperature1", value=150_000)
-            time.sleep(0.7)
-            bench.chain.call("sim.apply", action="release", signal="temperature1")
-            time.sleep(0.7)
-        rate = (watch.others - drained) / (time.time() - since)
-        time.sleep(5)
-        peak = resident_kib(uplink, "VmHWM")
-        found = latencies(watch.arrivals, since)
-        watch.stop()
-    finally:
-        bench.stop()
-    shutil.rmtree(bench.directory / "state")
-    table.title(f"Alarms while {backlog} events drain over 256 kbit/s with 50 ms each way")
-    table.row("events of alarms and disasters meanwhile", len(found), "")
-    if len(found) < 100:
-        raise SystemExit(f"bench: only {len(found)} alarm events came: the run proves nothing")
-    table.row("from the journal's clock to a Kafka consumer, p50", found[len(found) // 2], "s")
-    table.row("  p99", found[len(found) * 99 // 100], "s", most=2.0)
-    table.row("  longest", found[-1], "s")
-    table.row("the backlog drained meanwhile at", rate, "events/s")
-    table.row("busbar-uplink, resident when the drain began", idle, "KiB")
-    table.row("busbar-uplink, resident at most", peak, "KiB", most=12_288)
