@@ -32,7 +32,7 @@ DOING = 10
 #: µs after the deed: the lease, the monostable and time in which something might close again.
 WATCHED = 1_200_000
 #: s of this machine for that, which takes one when it is idle.
-PATIENCE = 120
+PATIENCE = 600
 BOOT_LIMIT = 1_800
 
 #: The deed for the guest's shell, the environment of busbard, and ns for an instruction as a power
