@@ -85,8 +85,8 @@ class Busbar:
 
 
 class PythonQueue:
-    kills_within = EVENTS // 3
-    cuts_within = 300
+    # They take a sync or a rewritten file for each.
+    kills_within = cuts_within = 300
 
     def __init__(self, kind, name):
         self.kind, self.name = kind, name

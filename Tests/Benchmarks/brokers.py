@@ -158,7 +158,8 @@ class Rsyslog(Server):
 
     program = "rsyslogd"
     name = "rsyslog, disk queue, by RELP"
-    events_most = 2_000
+    # It syncs three times for each.
+    events_most = 500
     # Its way out by TCP loses what it sends to somebody who has just gone: it has one reader.
     depth = 2_000
 

@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 import bench_alarms
+import bench_bridge
 import bench_card
 import bench_chain
 import bench_journal
@@ -23,7 +24,7 @@ PARTS = {
     "card": bench_card.measure,
     "drain": bench_chain.measure_drain,
     "slow": bench_chain.measure_slow_drain,
-    "bridge": bench_chain.measure_bridge,
+    "bridge": bench_bridge.measure_bridge,
     "alarms": bench_alarms.measure,
     "kept": bench_kept.measure,
 }
