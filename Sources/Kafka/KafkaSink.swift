@@ -16,8 +16,8 @@ public final class KafkaSink: RecordSink {
     private let watch: ReplicationWatch
     private var handle: KafkaHandle
     /// A byte arrives when reports wait: for `poll(2)` beside other descriptors.
-    public var descriptor: Int32 { bell.reading }
-    private let bell: Bell
+    public var descriptor: Int32 { bell.descriptor }
+    private let bell: Doorbell
     /// Handed over and not reported on.
     private var outstanding: Set<UInt64> = []
     private var ready: [DeliveryReport] = []
@@ -29,7 +29,7 @@ public final class KafkaSink: RecordSink {
     ///   Whether the cluster can be reached shows later, in `guarantee` and `trouble`.
     public init(_ settings: KafkaSettings) throws(KafkaError) {
         self.settings = settings
-        bell = try Bell()
+        do throws(SystemError) { bell = try Doorbell() } catch { throw KafkaError("\(error)") }
         handle = try KafkaHandle(settings)
         watch = ReplicationWatch(settings)
         // It ends by itself after `stop`; nothing waits for it.
@@ -149,7 +149,7 @@ extension KafkaHandle {
         guard let headers = rd_kafka_headers_new(record.headers.count) else {
             return RD_KAFKA_RESP_ERR__QUEUE_FULL
         }
-        for header in record.headers { Self.add(header, to: headers) }
+        record.headers.forEach { name, value in Self.add(name, value, to: headers) }
         let error = record.topic.withCString { topic in
             record.key.withUnsafeBytes { key in
                 record.value.withUnsafeBytes { value in
@@ -190,16 +190,15 @@ extension KafkaHandle {
         return field
     }
 
-    private static func add(_ header: SinkRecord.Header, to headers: OpaquePointer) {
-        var name = header.name
-        var value = header.value
-        name.withUTF8 { name in
-            value.withUTF8 { value in
+    private static func add(
+        _ name: Span<UInt8>, _ value: Span<UInt8>, to headers: OpaquePointer
+    ) {
+        name.withUnsafeBytes { name in
+            value.withUnsafeBytes { value in
                 // Fails only for headers that are in use by a record, which these are not yet.
-                _ = name.withMemoryRebound(to: CChar.self) {
-                    rd_kafka_header_add(
-                        headers, $0.baseAddress, $0.count, value.baseAddress, value.count)
-                }
+                _ = rd_kafka_header_add(
+                    headers, name.baseAddress?.assumingMemoryBound(to: CChar.self), name.count,
+                    value.baseAddress, value.count)
             }
         }
     }

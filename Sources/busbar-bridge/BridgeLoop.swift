@@ -6,10 +6,11 @@ import MQTT
 import Units
 import Wire
 
-/// The bridge's one working thread: what comes from the broker and from the cluster goes into the
+/// The bridge's loop: what comes from the broker and from the cluster goes into the
 /// session, and what the session says is done. It decides nothing.
 struct BridgeLoop {
     private let broker: MQTTSettings
+    private let reading: ReadingThread
     private let sink: KafkaSink
     private let board: HealthBoard
     private var session: BridgeSession
@@ -19,14 +20,18 @@ struct BridgeLoop {
     private var nextAttempt = Instant.never
     /// Doubles with each failure: 1 s to 30 s.
     private var pause = Milliseconds.seconds(1)
-    /// Messages that came and for which the session has no room yet.
-    private var waiting: [MQTTMessage] = []
+    /// Messages that are read and for which the session has no room yet.
+    private var waiting: [MessageReading] = []
     private var subscription: Int32?
     private var isFinished = false
 
-    init(settings: BridgeSettings, broker: MQTTSettings, sink: KafkaSink, board: HealthBoard) {
+    init(
+        settings: BridgeSettings, broker: MQTTSettings, reading: ReadingThread, sink: KafkaSink,
+        board: HealthBoard
+    ) {
         session = BridgeSession(settings: settings)
         self.broker = broker
+        self.reading = reading
         self.sink = sink
         self.board = board
     }
@@ -77,8 +82,8 @@ struct BridgeLoop {
         var wait = Int32(clamping: max(0, (until - now).rawValue))
         // Without room nothing is read from the broker: TCP holds it back, and the devices their
         // events. 5 s at most go by so, since the connection must be kept alive.
-        if waiting.isEmpty || session.hasRoom, let connection {
-            let others = [stop, sink.descriptor]
+        if reading.hasRoom, waiting.isEmpty || session.hasRoom, let connection {
+            let others = [stop, sink.descriptor, reading.descriptor]
             for event in connection.poll(milliseconds: waiting.isEmpty ? wait : 0, waking: others) {
                 note(event)
             }
@@ -97,14 +102,10 @@ struct BridgeLoop {
 
     /// Messages go into the session in the order in which they came, as far as there is room.
     private mutating func handOver() {
-        guard !waiting.isEmpty else { return }
-        let wall = wall()
+        waiting += reading.take()
         var count = 0
         while count < waiting.count, session.hasRoom {
-            let message = waiting[count]
-            session.note(
-                message: message.payload, on: message.topic, isRetained: message.isRetained,
-                now: clock.now(), wall: wall)
+            session.note(waiting[count], now: clock.now())
             count += 1
         }
         waiting.removeFirst(count)
@@ -125,7 +126,7 @@ struct BridgeLoop {
             let refused = codes.first { $0 >= 0x80 }
             session.noteSubscribed(
                 refusal: refused.map { "reason 0x\(String($0, radix: 16))" })
-        case .message(let message): waiting.append(message)
+        case .message(let message): reading.put(message, wall: wall())
         case .published: break
         }
     }
@@ -147,6 +148,7 @@ struct BridgeLoop {
         connection = nil
         subscription = nil
         waiting.removeAll()
+        reading.discard()
         session.noteDisconnected()
         nextAttempt = clock.now() + pause
         pause = min(pause + pause, .seconds(30))

@@ -50,8 +50,11 @@ struct RunCommand: ParsableCommand {
         Log.line(
             "busbar-bridge \(bridgeVersion): \(cluster.instance), shards \(shards), "
                 + "MQTT \(mqtt), Kafka \(cluster.kafka), health on http://\(http)/readyz")
-        var loop = BridgeLoop(settings: settings, broker: broker, sink: sink, board: board)
+        let reading = try Self.wrapping { () throws(SystemError) in try ReadingThread() }
+        var loop = BridgeLoop(
+            settings: settings, broker: broker, reading: reading, sink: sink, board: board)
         loop.run(until: stop)
+        reading.stop()
         server.stop()
         Log.line("busbar-bridge: stopped")
     }
