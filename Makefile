@@ -2,10 +2,10 @@
 # leaves nothing running, and no file outside this folder but the caches of its tools.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test teeth bench gate lint
+.PHONY: help demo test teeth firmware test-firmware bench gate lint install
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 demo: ## watch a heater heat, a gas leak cut its power, and the lock-out survive a kill -9
 	@.ci/install-dependencies
@@ -19,6 +19,14 @@ teeth: ## put deliberate defects into the way to the cluster, and see each one f
 	@.ci/install-dependencies
 	@.ci/teeth
 
+firmware: ## build the relay board's firmware for the Pico: .build/firmware/relay-board.uf2
+	@.ci/install-dependencies
+	@.ci/leave-nothing .ci/firmware
+
+test-firmware: ## run the firmware's tests in QEMU and in an emulated Pico, and its deliberate defects
+	@.ci/install-dependencies
+	@.ci/leave-nothing .ci/test-firmware
+
 bench: ## print what Busbar costs, beside limits and peers (ten minutes; ONLY=drain: a part of it)
 	@.ci/install-dependencies bench
 	@.ci/leave-nothing .ci/bench $(ONLY)
@@ -31,3 +39,7 @@ gate: ## prove that the core needs no heap, by compiling it where there is none
 lint: ## check the layout of every Swift file (to repair it: swift format -i -p -r .)
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/lint
+
+install: ## put programs, site, units and udev rules onto this device (DESTDIR=: below a folder)
+	@.ci/install-dependencies install
+	@DESTDIR='$(DESTDIR)' .ci/leave-nothing .ci/install $(SITE)

@@ -54,6 +54,11 @@ let package = Package(
             ],
             swiftSettings: checked),
 
+        // What a machine must have for a site, judged from facts that were read elsewhere.
+        .target(
+            name: "Doctor", dependencies: ["Site", "RelayBoard", "JSON", "Wire"],
+            swiftSettings: checked),
+
         // Buses, and what hangs on them.
         .target(name: "HAL", dependencies: ["Units"], swiftSettings: checked),
         .target(
@@ -63,6 +68,18 @@ let package = Package(
         .target(name: "CLinuxHAL"),
         .target(
             name: "LinuxHAL", dependencies: ["Units", "HAL", "CLinuxHAL"],
+            swiftSettings: unsafeByNature),
+        // The board's side of the kernel. Apart from `LinuxHAL`, so that programs without a board
+        // need none of these libraries.
+        .systemLibrary(name: "CI2C"),
+        .systemLibrary(name: "CGPIOD"),
+        .systemLibrary(name: "CSocketCAN"),
+        .target(
+            name: "LinuxBuses",
+            dependencies: [
+                "Units", "RelayBoard", "HAL", "LinuxHAL", "CLinuxHAL", "CI2C", "CGPIOD",
+                "CSocketCAN",
+            ],
             swiftSettings: unsafeByNature),
         .target(
             name: "Runtime",
@@ -131,14 +148,15 @@ let package = Package(
             name: "busbard",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "Drivers", "HAL", "LinuxHAL",
-                "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
+                "LinuxBuses", "Runtime", "Simulation", "Journal", "LocalAPI", "Wire", "JSON",
             ],
             swiftSettings: checked),
         .executableTarget(
             name: "busbar",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
-                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", argumentParser,
+                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", "Doctor", "LinuxHAL",
+                "LinuxBuses", "Drivers", "HAL", argumentParser,
             ],
             swiftSettings: checked),
 
@@ -161,6 +179,13 @@ let package = Package(
         .executableTarget(
             name: "mock-kafka", dependencies: ["JSON", "CRdkafka"], path: "Tests/MockKafka",
             swiftSettings: unsafeByNature),
+        // The world around busbard on the virtual board: sensors, relay board, contactors.
+        .executableTarget(
+            name: "virtual-world",
+            dependencies: [
+                "Units", "RelayBoard", "Control", "HAL", "LinuxHAL", "Site", "Simulation", "JSON",
+            ],
+            path: "board/virtual/World", swiftSettings: unsafeByNature),
         // What `make bench` needs beside Busbar's programs.
         .executableTarget(
             name: "chain-bench",
@@ -178,6 +203,9 @@ let package = Package(
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "RelayBoard", "Events", "Units"]),
         .testTarget(name: "LinuxHALTests", dependencies: ["LinuxHAL", "HAL", "Units"]),
+        .testTarget(
+            name: "LinuxBusesTests",
+            dependencies: ["LinuxBuses", "LinuxHAL", "RelayBoard", "HAL", "Units"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(
             name: "CANDatabaseTests", dependencies: ["CANDatabase", "Units"],
@@ -186,6 +214,7 @@ let package = Package(
             name: "SiteTests",
             dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard", "Wire"],
             exclude: ["Corpus", "check_schema.py"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "JSON"]),
         .testTarget(
             name: "DriversTests",
             dependencies: ["Drivers", "HAL", "Control", "RelayBoard", "Simulation", "Units"]),
@@ -205,6 +234,7 @@ let package = Package(
         .testTarget(
             name: "BridgeTests",
             dependencies: ["Bridge", "Transit", "Wire", "Events", "JSON", "Units"]),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Bridge", "CRdkafka"]),
         .testTarget(
             name: "ChainSimulationTests",
             dependencies: ["ChainSimulation", "Bridge", "Events", "Wire", "Units"]),
@@ -221,7 +251,11 @@ let package = Package(
             name: "SystemTests", dependencies: ["JSON"],
             exclude: [
                 "Golden", "chain.py", "check_broker.py", "check_chain.py", "check_commands.py",
-                "check_damage.py", "device.py",
+                "check_bridge.py", "check_damage.py", "check_lease.py", "check_systemd.py",
+                "check_virtual_board.py", "check_virtual_doctor.py",
+                "check_virtual_interfaces.py", "check_virtual_watchdog.py", "container.py",
+                "device.py", "emulated.py", "measure_trips.py", "sandbox_probe.c",
+                "virtual_board.py", "virtual_device.py",
             ]),
         .testTarget(name: "TidyTests"),
     ]

@@ -14,6 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests/SystemTests"))
 from chain import Chain  # noqa: E402
+from emulated import LEASE, Late, Rig, copy_firmware, make_site  # noqa: E402
 
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
@@ -67,6 +68,28 @@ class Story:
                 print(f"  {after:>5} ms  {record['topic']:<22}{kind:<32}{subject}")
         print(f"  ... {len(records)} in all")
 
+    def kill_with_the_heater_on(self):
+        """On a relay board whose firmware, as it is flashed, runs in an emulated Pico."""
+        directory = self.chain.directory
+        site, firmware = make_site(directory / "lease-site"), copy_firmware(directory)
+        for start in range(3):
+            rig = Rig(directory / f"lease{start}", site, self.chain.programs, firmware)
+            try:
+                rig.heat()
+                print("  GPIO 6 (K1), 7 (pump) and 10 (element) of its relay board are high")
+                print("$ kill -9 busbard", flush=True)
+                moment = time.monotonic()
+                rig.processes.pop("busbard").kill()
+                dropped = rig.drop_after(moment)
+                after, beat = dropped["kill"], dropped["lease"]
+                print(f"  {after:.0f} ms later all its pins are low: {beat:.1f} ms after the last")
+                print(f"  heartbeat, of a lease of {LEASE} ms. No program was left to do it.")
+                return
+            except Late as error:
+                print(f"  (the emulated board got too little time here: {error}; once more)")
+            finally:
+                rig.kill()
+
     def tell(self):
         chain = self.chain
         say("A heater on a simulated board, a broker with TLS, a bridge, three Kafka brokers.")
@@ -106,6 +129,9 @@ class Story:
         chain.wait("Kafka has all of it", 60, lambda: not chain.compare()[1])
         self.show_arrivals(chain.received()[known:])
         self.compare()
+
+        say("While 30 s pass before a reset counts: a second heater, kill -9 with the element on.")
+        self.kill_with_the_heater_on()
 
         say("The gas is gone. The lock-out stays; the button counts 30 s after the trip ...")
         while time.monotonic() - max(tripped, restarted) < 31:

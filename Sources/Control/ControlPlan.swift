@@ -87,6 +87,7 @@ public struct InterlockPlan: Hashable, Sendable {
     public var hasPowerSense = false
     public var hasMonostable = false
     public var hasResetButton = false
+    public var hasEmergencyStop = false
     /// K2's drop-out after the last edge, from the monostable's data sheet: 300 ms.
     public var permitDropOut = Milliseconds(300)
 
@@ -96,8 +97,8 @@ public struct InterlockPlan: Hashable, Sendable {
 /// What the site file may change of an alarm, within its row's permitted range.
 public struct AlarmPlan: Sendable {
     /// Off-delay of each alarm, by its row.
-    public var offDelays: InlineArray<52, Milliseconds>
-    public var severities: InlineArray<52, Severity>
+    public var offDelays: InlineArray<53, Milliseconds>
+    public var severities: InlineArray<53, Severity>
 
     /// The table's own values.
     public init() {

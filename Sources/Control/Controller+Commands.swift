@@ -80,6 +80,7 @@ extension Controller {
             !signals.image.stale.isEmpty
         case .sensorsDisagree:
             signals.image.temperatures.disagrees || !signals.image.temperatures.isValid
+        case .emergencyStop: !emergencyStop.isReleased
         case .boardLost, .leaseExpired, .boardRestarted, .boardTripped, .selfCheckFailed:
             !link.isAnswering
         case .powerContact:

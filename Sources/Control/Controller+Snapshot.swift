@@ -62,6 +62,7 @@ extension Controller {
         view.powerSense = shown.sense
         view.monostable = shown.monostable
         view.resetButton = shown.button
+        view.emergencyStop = shown.emergencyStop
         view.board = link.status
         view.boardFailures = link.failures
         view.cycle = interlock.cycle

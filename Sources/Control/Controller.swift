@@ -35,6 +35,7 @@ public struct Controller: ~Copyable {
     var check = SelfCheck()
     var button = ResetButton()
     var resets = ResetHistory()
+    var emergencyStop = EmergencyStop()
     var alarms: AlarmEngine
     var shown = InputsShown()
 
@@ -65,6 +66,7 @@ public struct Controller: ~Copyable {
         var sense = LineState.notFitted
         var monostable = LineState.notFitted
         var button = LineState.notFitted
+        var emergencyStop = LineState.notFitted
         var bus = CANBusState.active
         var isPermitted = false
     }
@@ -110,6 +112,7 @@ public struct Controller: ~Copyable {
         disaster.step(
             signals.image, job.view(), now: now, settings: settings, alarms: &alarms,
             events: &events)
+        if emergencyStop.step(inputs.emergencyStop) { alarms.find(.emergencyStop) }
         interlock.check(
             sense: inputs.powerSense, now: now, alarms: &alarms, events: &events)
         operateButton(inputs.resetButton, &events)
@@ -156,6 +159,7 @@ public struct Controller: ~Copyable {
         shown.sense = inputs.powerSense
         shown.monostable = inputs.monostable
         shown.button = inputs.resetButton
+        shown.emergencyStop = inputs.emergencyStop
         shown.bus = inputs.bus
     }
 

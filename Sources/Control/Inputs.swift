@@ -10,6 +10,7 @@ public struct Inputs: ~Copyable {
     /// K2's auxiliary contact.
     public var monostable = LineState.notFitted
     public var resetButton = LineState.notFitted
+    public var emergencyStop = LineState.notFitted
     public var commands = CommandBatch()
     public var shell = ShellConditions()
 

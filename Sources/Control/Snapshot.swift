@@ -13,7 +13,7 @@ public struct Snapshot: Sendable {
     public var signals: InlineArray<15, SignalView>
     /// What the job steers by: the voted water temperature. nil while no channel is valid.
     public var temperature: MilliCelsius?
-    public var alarms: InlineArray<52, AlarmView>
+    public var alarms: InlineArray<53, AlarmView>
     public var lockout = LockoutRecord()
     /// The lockout is one of an earlier run: its instants are on that run's clock.
     public var isLockoutRecalled = false
@@ -114,6 +114,7 @@ public struct InterlockView: Sendable {
     public var powerSense = LineState.notFitted
     public var monostable = LineState.notFitted
     public var resetButton = LineState.notFitted
+    public var emergencyStop = LineState.notFitted
     public var board = BoardStatus()
     /// Ticks in a row in which the board did not answer.
     public var boardFailures: UInt32 = 0

@@ -11,6 +11,7 @@ public enum AlarmCode: UInt8, Sendable {
     case signalStale, signalStaleFatal, sensorsDisagree, channelExcluded, stepAdopted
     case tankEmptyIdle, flameInStandby, singleGasSample, ambientLost
     case boardLost, leaseExpired, boardRestarted, powerContact, readBackMismatch, boardTripped
+    case emergencyStop
     case busSilent
     case tickOverrun, uncleanStop, journalUnwritable, eventsLost
     case lockoutCopyBad, lockoutCopiesBad, selfCheckFailed, notRealTime
@@ -19,7 +20,7 @@ public enum AlarmCode: UInt8, Sendable {
     case configurationRejected, requestOutOfRange
 
     /// How many codes there are: the length of the alarm table.
-    public static let count = 52
+    public static let count = 53
 
     /// The number behind the E, as the site specification and the documents have it.
     public var number: UInt16 {
@@ -58,6 +59,7 @@ public enum AlarmCode: UInt8, Sendable {
         case .powerContact: 404
         case .readBackMismatch: 405
         case .boardTripped: 406
+        case .emergencyStop: 407
         case .busSilent: 501
         case .tickOverrun: 601
         case .uncleanStop: 602

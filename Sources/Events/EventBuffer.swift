@@ -2,7 +2,7 @@ public import Units
 
 /// The events of one tick, in order. Fixed capacity, so a tick never allocates.
 public struct EventBuffer: ~Copyable {
-    /// The worst tick is a trip: every alarm may change once (52) and about 20 other facts are
+    /// The worst tick is a trip: every alarm may change once (53) and about 20 other facts are
     /// stated. 96 leaves a quarter free.
     public static let capacity = 96
 

@@ -1,6 +1,6 @@
 public import Units
 
-/// One CAN interface. Adapters: SocketCAN in `LinuxHAL`, memory in `Simulation`.
+/// One CAN interface. Adapters: SocketCAN in `LinuxBuses`, memory in `Simulation`.
 public protocol CANBus: ~Copyable {
     /// Moves frames that have arrived into `batch` until it is full or none is left. Never waits.
     ///
@@ -20,8 +20,13 @@ public struct CANCounters: Hashable, Sendable {
     /// Frames with identifiers that no row of the site file names.
     public var foreign: UInt64 = 0
     public var errorFrames: UInt64 = 0
-    /// Frames that the queue in front of us had no room for.
+    /// Frames that the queue in front of us had no room for, and each time that the controller's
+    /// own buffer overflowed.
     public var overflowed: UInt64 = 0
+    /// CAN FD frames with more than eight bytes, which no message of a site has.
+    public var tooLong: UInt64 = 0
+    /// The interface went down or away under the socket.
+    public var socketErrors: UInt64 = 0
 
     public init() {}
 }

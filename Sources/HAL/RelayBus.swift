@@ -1,7 +1,7 @@
 /// One I2C bus, as SMBus block transfers with PEC. The only way in Busbar to reach a relay board.
 ///
-/// Adapters: i2c-dev in `LinuxHAL`, memory in `Simulation`. The adapter adds and checks byte count
-/// and PEC; what crosses this protocol is content. Blocks for at most the adapter's time-out.
+/// Adapters: i2c-dev in `LinuxBuses`, memory in `Simulation`. The adapter adds and checks byte
+/// count and PEC; what crosses this protocol is content. Blocks for at most the adapter's time-out.
 public protocol RelayBus: ~Copyable {
     /// Writes one block to one register.
     mutating func write(

@@ -145,6 +145,8 @@ extension Journal {
             }
         } catch { throw error.error }
         store = opened
+        // Numbers of another file: here they are free, or have been taken up with the file.
+        doubtful.removeAll()
         inboxSince = since
         epoch = adoption.epoch
         runNumber = number
@@ -199,6 +201,8 @@ private struct Adoption {
     /// Why the epoch is new; nil if the old one goes on.
     let reason: EpochReason?
     var places: Store.Lanes
+    /// By lane, the first number that nothing had before this start.
+    private let free: [Int64]
     /// By lane.
     let unsound: [[Store.Unsound]]
     let interrupted: [Store.OpenTransaction]
@@ -213,6 +217,7 @@ private struct Adoption {
         self.epoch = epoch
         self.reason = reason
         self.places = places
+        free = places.counters.map(\.next)
         self.unsound = unsound
         self.interrupted = interrupted
         self.stamp = stamp
@@ -231,6 +236,10 @@ private struct Adoption {
         for lane in Lane.allCases {
             let index = Int(lane.rawValue)
             facts += try store.remove(unsound[index], from: lane, &places.counters[index])
+        }
+        facts += try store.repairGaps(free: free, used: places.used, wall: stamp.wall)
+        for lane in Lane.allCases {
+            let index = Int(lane.rawValue)
             // Also withdraws the farewell: a crash from here on is an unclean stop.
             try store.set(places.counters[index], of: lane, isFarewell: false)
             guard let unused = places.unused[index] else { continue }

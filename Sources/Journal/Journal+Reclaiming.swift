@@ -208,6 +208,7 @@ extension Batch {
         let first = min(try store.firstDropped(in: lane) ?? front.first, front.first)
         try store.replaceGaps(of: lane, with: .dropped, first...front.last)
         counters[index].bytes -= front.bytes
+        counters[index].dropped += front.count
         try store.set(counters[index], of: lane, isFarewell: false)
         try add(
             .queueDropped(
@@ -266,8 +267,8 @@ extension Store {
     func firstDropped(in lane: Lane) throws(JournalError) -> Int64? {
         try connection.integer(
             """
-            SELECT min(first) FROM gaps
-            WHERE lane = \(lane.rawValue) AND reason = \(GapReason.dropped.rawValue)
+            SELECT min(g.first) FROM gaps g WHERE g.lane = \(lane.rawValue)
+            AND g.reason = \(GapReason.dropped.rawValue) AND \(RowChecksum.isSoundGap)
             """)
     }
 

@@ -4,6 +4,9 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Whose code it is.
     public enum Origin: Hashable, Sendable { case sqlite, system }
 
+    /// Who met it. The journal goes on by itself and says how; who only reads it changes nothing.
+    public enum Side: Hashable, Sendable { case writer, reader }
+
     public var origin: Origin
     /// SQLite's primary result code, or errno.
     public var code: Int32
@@ -13,10 +16,11 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The SQL, or the system call.
     public var operation: String
     public var path: String
+    public var side: Side
 
     public init(
         origin: Origin, code: Int32, extendedCode: Int32, message: String, operation: String,
-        path: String
+        path: String, side: Side = .writer
     ) {
         self.origin = origin
         self.code = code
@@ -24,6 +28,7 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
         self.operation = operation
         self.path = path
+        self.side = side
     }
 
     public var description: String {
@@ -31,7 +36,24 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         return "\(path): \(operation): \(message) (\(name)); \(advice)"
     }
 
-    public var advice: String {
+    public var advice: String { side == .writer ? writerAdvice : readerAdvice }
+
+    private var readerAdvice: String {
+        if origin == .system, code == 17 {  // EEXIST
+            return "choose another name: nothing is replaced"
+        }
+        if isFull { return "free space on this file system; nothing in the journal was changed" }
+        if isReadOnly {
+            return "do it as a user who may; nothing in the journal was changed"
+        }
+        if isDamage {
+            return "nothing was changed; busbard checks the file when it starts, and puts it aside "
+                + "if it is damaged"
+        }
+        return "check the path and who may read it, and whether busbard has made a journal there"
+    }
+
+    private var writerAdvice: String {
         if isFull { return "free space on this file system; what is lost meanwhile is counted" }
         if isReadOnly { return "make the directory writable; what is lost meanwhile is counted" }
         if isDamage { return "the file is put aside in quarantine/ and a new one begun" }

@@ -9,19 +9,29 @@ extension JournalReader {
     /// for a daemon.
     ///
     /// - Parameter since: leaves out what was recorded before, by the wall clock as it stood then.
+    /// - Returns: how many rows are left out because they are not as they were written.
     /// - Throws: what reading fails with, or what `body` throws; then nothing more is given.
     public func export(
         lanes: [Lane], sinceUnixMilliseconds since: Int64 = .min,
         _ body: (EventRecord) throws(JournalError) -> Void
-    ) throws(JournalError) {
+    ) throws(JournalError) -> Int {
         try read { (connection) throws(JournalError) in
+            var unsound = 0
             for lane in lanes {
+                // Of a damaged row the time too may be another: each is counted.
                 let rows = try connection.prepare(
-                    Self.events(lane)
-                        + " WHERE l.wall_ms >= ? AND \(RowChecksum.isSound) ORDER BY seq")
+                    Self.events(lane, and: RowChecksum.isSound)
+                        + " WHERE l.wall_ms >= ? OR NOT \(RowChecksum.isSound) ORDER BY seq")
                 rows.bind(1, since)
-                while try rows.step() { try body(EventRecord(rows, lane: lane)) }
+                while try rows.step() {
+                    if rows.integer(13) == 0 {
+                        unsound += 1
+                    } else {
+                        try body(EventRecord(rows, lane: lane))
+                    }
+                }
             }
+            return unsound
         }
     }
 }
@@ -39,10 +49,10 @@ public final class ExportFile {
         self.path = path
         part = path + ".part"
         guard access(path, F_OK) != 0 else {
-            throw JournalError(errno: EEXIST, operation: "open", path: path)
+            throw Self.error("open", EEXIST, path)
         }
         file = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
-        guard file >= 0 else { throw systemError("open", path: part) }
+        guard file >= 0 else { throw Self.error("open", errno, part) }
     }
 
     deinit {
@@ -61,14 +71,23 @@ public final class ExportFile {
     /// Makes what was added durable under the file's own name.
     public func finish() throws(JournalError) {
         try write()
-        guard fsync(file) == 0 else { throw systemError("fsync", path: part) }
+        guard fsync(file) == 0 else { throw Self.error("fsync", errno, part) }
         // As `link` does not replace, two exports at once cannot overwrite each other.
-        guard link(part, path) == 0 else { throw systemError("link", path: path) }
+        guard link(part, path) == 0 else { throw Self.error("link", errno, path) }
         unlink(part)
         isFinished = true
         let slash = path.lastIndex(of: "/")
         let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         try LinuxStorage().sync(directory: directory)
+    }
+
+    /// Of the export's own file: whatever becomes of it, the journal is only read.
+    private static func error(
+        _ operation: String, _ code: Int32, _ path: String
+    ) -> JournalError {
+        var error = JournalError(errno: code, operation: operation, path: path)
+        error.side = .reader
+        return error
     }
 
     private func write() throws(JournalError) {
@@ -79,7 +98,7 @@ public final class ExportFile {
             }
             if put < 0 {
                 if errno == EINTR { continue }
-                throw systemError("write", path: part)
+                throw Self.error("write", errno, part)
             }
             count += put
         }

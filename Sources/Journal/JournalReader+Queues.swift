@@ -16,22 +16,24 @@ public struct StoredLane: Hashable, Sendable {
     public var epochs: [Epoch]
     /// The greatest number that is durably stored or declared a gap; 0 when there is none.
     public var last: Int64
-    /// The wall time of the oldest row that was asked for, as the clock stood then; nil when there
-    /// is none.
-    public var oldestUnixMilliseconds: Int64?
+    /// Of the oldest row that was asked for, as the clock stood then; nil when there is none.
+    public var oldest: EventMoment?
+    public var oldestUnixMilliseconds: Int64? { oldest?.wall.unixMilliseconds }
     /// Numbers without a row among those that were asked for: the first stretches of them.
-    public var gaps: [ClosedRange<Int64>] = []
+    public var gaps: [StoredGap] = []
     /// Of the rows, as the quota counts them.
     public var bytes: Int64
+    /// Rows that the lane has lost since the file was made: dropped, or found damaged.
+    public var dropped: Int64 = 0
 }
 
 /// A stretch of one lane: rows in order, and the gaps up to the last of them.
 public struct StoredPage: Hashable, Sendable {
     public var records: [EventRecord]
     /// In order. Without a row from there on: all the gaps that there are.
-    public var gaps: [ClosedRange<Int64>]
+    public var gaps: [StoredGap]
 
-    public init(records: [EventRecord] = [], gaps: [ClosedRange<Int64>] = []) {
+    public init(records: [EventRecord] = [], gaps: [StoredGap] = []) {
         self.records = records
         self.gaps = gaps
     }
@@ -136,17 +138,27 @@ public final class QueueConnection {
         let question = try prepared(
             &placeQuestions[Int(lane.lane.rawValue)],
             """
-            SELECT (SELECT max(seq) FROM \(table)), (SELECT max(last) FROM gaps WHERE lane = ?1),
-            (SELECT wall_ms FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1),
+            SELECT (SELECT max(seq) FROM \(table)),
+            (SELECT max(g.last) FROM gaps g WHERE g.lane = ?1 AND \(RowChecksum.isSoundGap)),
             (SELECT l.bytes + (SELECT total(48 + length(type) + length(CAST(subject AS BLOB))
-            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1)
+            + length(data)) FROM \(table) WHERE seq > l.counted_to) FROM lanes l WHERE l.lane = ?1),
+            (SELECT dropped FROM lanes WHERE lane = ?1),
+            o.wall_ms, o.clock, (SELECT boot FROM runs r WHERE r.n = o.run)
+            FROM (SELECT 1) LEFT JOIN
+            (SELECT wall_ms, clock, run FROM \(table) WHERE seq > ?2 ORDER BY seq LIMIT 1) o
             """)
         question.statement.bind(1, Int64(lane.lane.rawValue))
         question.statement.bind(2, known)
         guard try question.statement.step() else { return }
         lane.last = max(question.statement.integer(0), question.statement.integer(1))
-        lane.oldestUnixMilliseconds = question.statement.optionalInteger(2)
-        lane.bytes = question.statement.integer(3)
+        lane.bytes = question.statement.integer(2)
+        lane.dropped = question.statement.integer(3)
+        if question.statement.optionalInteger(4) != nil {
+            lane.oldest = EventMoment(
+                wall: WallTime(question.statement, milliseconds: 4, quality: 5),
+                boot: Identifier128(bytes: question.statement.blob(6))
+                    ?? Identifier128(high: 0, low: 0))
+        }
         question.statement.reset()
     }
 
@@ -189,23 +201,20 @@ public final class QueueConnection {
 
     private func gaps(
         of lane: Lane, _ numbers: ClosedRange<Int64>, atMost limit: Int64
-    ) throws(JournalError) -> [ClosedRange<Int64>] {
+    ) throws(JournalError) -> [StoredGap] {
         let question = try prepared(
             &gapsQuestion,
             """
-            SELECT first, last FROM gaps WHERE lane = ? AND last >= ? AND first <= ?
-            ORDER BY first LIMIT ?
+            SELECT g.first, g.last, g.reason FROM gaps g WHERE g.lane = ? AND g.last >= ?
+            AND g.first <= ? AND g.first <= g.last AND \(RowChecksum.isSoundGap)
+            ORDER BY g.first LIMIT ?
             """)
         question.statement.bind(1, Int64(lane.rawValue))
         question.statement.bind(2, numbers.lowerBound)
         question.statement.bind(3, numbers.upperBound)
         question.statement.bind(4, limit)
-        var gaps: [ClosedRange<Int64>] = []
-        while try question.statement.step() {
-            let (first, last) = (question.statement.integer(0), question.statement.integer(1))
-            // A row of a damaged file; a range must not be asked of it.
-            if first <= last { gaps.append(first...last) }
-        }
+        var gaps: [StoredGap] = []
+        while try question.statement.step() { gaps.append(StoredGap(question.statement)) }
         return gaps
     }
 

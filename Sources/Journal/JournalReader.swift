@@ -36,11 +36,13 @@ public struct JournalReader: Sendable {
     }
 
     /// Epochs come from a query of their own row: the last that begins at or before the number.
-    static func events(_ lane: Lane) -> String {
+    ///
+    /// - Parameter column: one more, the 13th from zero.
+    static func events(_ lane: Lane, and column: String = "NULL") -> String {
         """
         SELECT seq, tick, mono_ms, l.wall_ms, l.clock, severity, correlation, type, subject, data,
         r.run, r.boot, (SELECT epoch FROM epochs e WHERE e.\(lane.name)_first <= seq
-        ORDER BY n DESC LIMIT 1)
+        ORDER BY n DESC LIMIT 1), \(column)
         FROM \(lane.name)_lane l LEFT JOIN runs r ON r.n = l.run
         """
     }
@@ -113,11 +115,13 @@ public struct JournalReader: Sendable {
         }.first
     }
 
-    /// Numbers of a lane that have no row, by range, in order.
+    /// Numbers of a lane that are declared to have no row, by range, in order.
     public func gaps(lane: Lane) throws(JournalError) -> [StoredGap] {
         try query(
-            "SELECT first, last, reason FROM gaps WHERE lane = ? ORDER BY first",
-            [Int64(lane.rawValue)], StoredGap.init)
+            """
+            SELECT g.first, g.last, g.reason FROM gaps g WHERE g.lane = ? AND g.first <= g.last
+            AND \(RowChecksum.isSoundGap) ORDER BY g.first
+            """, [Int64(lane.rawValue)], StoredGap.init)
     }
 
     private func query<Element>(

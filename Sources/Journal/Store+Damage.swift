@@ -89,7 +89,8 @@ extension Store {
             try connection.integer("SELECT max(l.seq) \(sound) < \(seq)") ?? 0,
             try connection.integer(
                 """
-                SELECT max(last) FROM gaps WHERE lane = \(lane.rawValue) AND last < \(seq)
+                SELECT max(g.last) FROM gaps g WHERE g.lane = \(lane.rawValue) AND g.last < \(seq)
+                AND \(RowChecksum.isSoundGap)
                 """) ?? 0)
         let after = try connection.integer("SELECT min(l.seq) \(sound) > \(seq)") ?? seq + 1
         return before + 1...after - 1
@@ -108,6 +109,7 @@ extension Store {
                 "DELETE FROM \(lane.name)_lane WHERE seq BETWEEN \(first) AND \(last)")
             try replaceGaps(of: lane, with: .damaged, rows.range)
             counter.bytes -= min(rows.bytes, counter.bytes)
+            counter.dropped += rows.count
             facts.append(
                 .queueDropped(
                     Drop(

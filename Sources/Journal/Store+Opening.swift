@@ -30,50 +30,72 @@ extension Store {
     /// After an unclean stop `next` is after the reserved block, and the rest of it is in `unused`.
     struct Lanes {
         var counters: [LaneCounter]
+        /// The last number that was used: up to there each is a row or in a gap.
+        var used: [Int64]
         var unused: [ClosedRange<Int64>?]
         var isFarewell: Bool
     }
 
     func lanes() throws(JournalError) -> Lanes {
-        var lanes = Lanes(counters: [], unused: [], isFarewell: true)
+        var lanes = Lanes(counters: [], used: [], unused: [], isFarewell: true)
         let query = try connection.prepare(
-            "SELECT lane, reserved_to, next, counted_to, bytes FROM lanes ORDER BY lane")
+            """
+            SELECT lane, reserved_to, next, counted_to, bytes, dropped,
+            checksum IS NULL OR checksum = row_checksum(\(RowChecksum.placeColumns))
+            FROM lanes ORDER BY lane
+            """)
+        defer { query.reset() }
         for lane in Lane.allCases {
             guard try query.step(), query.integer(0) == Int64(lane.rawValue) else {
-                query.reset()
                 throw damaged("no counter for lane \(lane.name)")
             }
-            var counter = LaneCounter()
-            counter.reservedTo = query.integer(1)
-            let farewell = query.optionalInteger(2)
-            let counted = query.integer(3)
-            counter.bytes = query.integer(4)
-            let table = lane.name + "_lane"
-            let last = try connection.integer("SELECT max(seq) FROM \(table)") ?? 0
-            counter.bytes +=
-                try connection.integer(
-                    """
-                    SELECT total(48 + length(type) + length(CAST(subject AS BLOB)) + length(data))
-                    FROM \(table) WHERE seq > \(counted)
-                    """) ?? 0
-            guard last <= counter.reservedTo, counter.reservedTo < .max - 1_000_000 else {
-                query.reset()
-                throw damaged("lane \(lane.name) holds \(last), beyond its reserved numbers")
+            guard query.integer(6) != 0 else {
+                throw damaged("the counter of lane \(lane.name) is not as it was written")
             }
-            counter.next = farewell ?? counter.reservedTo + 1
-            guard counter.next > last, counter.next <= counter.reservedTo + 1 else {
-                query.reset()
-                throw damaged("lane \(lane.name) would use number \(counter.next) again")
-            }
-            if farewell == nil { lanes.isFarewell = false }
-            let firstUnused = max(last, counted) + 1
-            lanes.unused.append(
-                farewell == nil && firstUnused <= counter.reservedTo
-                    ? firstUnused...counter.reservedTo : nil)
-            lanes.counters.append(counter)
+            try add(lane, query, to: &lanes)
         }
-        query.reset()
         return lanes
+    }
+
+    private func add(
+        _ lane: Lane, _ row: borrowing Statement, to lanes: inout Lanes
+    ) throws(JournalError) {
+        var counter = LaneCounter()
+        counter.reservedTo = row.integer(1)
+        let farewell = row.optionalInteger(2)
+        let counted = row.integer(3)
+        counter.bytes = row.integer(4)
+        counter.dropped = row.integer(5)
+        let table = lane.name + "_lane"
+        let last = try connection.integer("SELECT max(seq) FROM \(table)") ?? 0
+        // Those without a checksum are looked at by themselves: see `repairGaps`.
+        let lastGap =
+            try connection.integer(
+                """
+                SELECT max(g.last) FROM gaps g WHERE g.lane = \(lane.rawValue)
+                AND g.checksum = row_checksum(\(RowChecksum.gapColumns))
+                """) ?? 0
+        counter.bytes +=
+            try connection.integer(
+                """
+                SELECT total(48 + length(type) + length(CAST(subject AS BLOB)) + length(data))
+                FROM \(table) WHERE seq > \(counted)
+                """) ?? 0
+        guard last <= counter.reservedTo, counter.reservedTo < .max - 1_000_000 else {
+            throw damaged("lane \(lane.name) holds \(last), beyond its reserved numbers")
+        }
+        counter.next = farewell ?? counter.reservedTo + 1
+        // A farewell counts up to the last number, so the two tell on each other: an empty lane
+        // has nothing else to go by.
+        guard counter.next > max(last, lastGap), counter.next <= counter.reservedTo + 1,
+            farewell == nil || counted == counter.next - 1
+        else { throw damaged("lane \(lane.name) would use number \(counter.next) again") }
+        if farewell == nil { lanes.isFarewell = false }
+        let used = farewell == nil ? max(last, counted) : counter.next - 1
+        lanes.used.append(used)
+        lanes.unused.append(
+            farewell == nil && used < counter.reservedTo ? used + 1...counter.reservedTo : nil)
+        lanes.counters.append(counter)
     }
 
     func addEpoch(

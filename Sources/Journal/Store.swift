@@ -58,13 +58,8 @@ final class Store {
             UPDATE alarm_history SET uid = ?, user = ?, name = ?, reason = ?
             WHERE n > (SELECT max(n) FROM alarm_history) - 1000 AND run = ? AND correlation = ?
             """)
-        setLane = try connection.prepare(
-            "UPDATE lanes SET reserved_to = ?, next = ?, counted_to = ?, bytes = ? WHERE lane = ?")
-        insertGap = try connection.prepare(
-            """
-            INSERT INTO gaps VALUES(?1, ?2, ?3, ?4) ON CONFLICT(lane, first) DO
-            UPDATE SET last = max(last, excluded.last), reason = excluded.reason
-            """)
+        setLane = try connection.prepare(Self.setLaneText)
+        insertGap = try connection.prepare(Self.insertGapText)
         openTransaction = try connection.prepare(
             "INSERT INTO transactions VALUES(NULL,?,?,?,?,?,?,0,NULL,?)")
         changeTransaction = try connection.prepare(
@@ -84,6 +79,24 @@ final class Store {
         begin = try connection.prepare("BEGIN IMMEDIATE")
         commit = try connection.prepare("COMMIT")
         self.connection = connection
+    }
+
+    private static let setLaneText = """
+        UPDATE lanes SET reserved_to = ?1, next = ?2, counted_to = ?3, bytes = ?4, dropped = ?5,
+        checksum = row_checksum(?6, ?1, ?2, ?3, ?4, ?5) WHERE lane = ?6
+        """
+
+    private static var insertGapText: String {
+        // A damaged end is not taken over: it would be sealed with a good checksum.
+        let last = """
+            CASE WHEN \(RowChecksum.isSoundGap) THEN max(g.last, excluded.last)
+            ELSE excluded.last END
+            """
+        return """
+            INSERT INTO gaps AS g VALUES(?1, ?2, ?3, ?4, row_checksum(?1, ?2, ?3, ?4))
+            ON CONFLICT(lane, first) DO UPDATE SET last = \(last), reason = excluded.reason,
+            checksum = row_checksum(g.lane, g.first, \(last), excluded.reason)
+            """
     }
 
     /// How the file is written. All of it is for the connection; the first two only count before
@@ -207,7 +220,8 @@ final class Store {
         setLane.bind(2, isFarewell ? counter.next : Int64?.none)
         setLane.bind(3, counter.next - 1)
         setLane.bind(4, counter.bytes)
-        setLane.bind(5, Int64(lane.rawValue))
+        setLane.bind(5, counter.dropped)
+        setLane.bind(6, Int64(lane.rawValue))
         try setLane.run()
     }
 
@@ -268,6 +282,8 @@ struct LaneCounter {
     var reservedTo: Int64 = 0
     /// The size of the lane's rows.
     var bytes: Int64 = 0
+    /// Rows that were dropped or found damaged, since the file was made.
+    var dropped: Int64 = 0
 }
 
 /// Why numbers of a lane have no row. Stored: values never change.
@@ -280,6 +296,15 @@ public enum GapReason: UInt8, Sendable {
     case acknowledged = 2
     /// What was there is not as it was written.
     case damaged = 3
+
+    /// Whether events were there that nobody has any more. A dropped stretch may have a few numbers
+    /// in it that were skipped before.
+    public var isLoss: Bool {
+        switch self {
+        case .dropped, .damaged: true
+        case .skipped, .acknowledged: false
+        }
+    }
 }
 
 /// How a transaction stands. Stored: values never change.

@@ -119,6 +119,8 @@ public struct StoredGap: Hashable, Sendable {
     public var last: Int64
     public var reason: GapReason
 
+    public var numbers: ClosedRange<Int64> { first...last }
+
     init(_ row: borrowing Statement) {
         first = row.integer(0)
         last = row.integer(1)

@@ -120,7 +120,11 @@ final class KafkaEvents {
 
     var reports: [Report] = []
     /// The last error that concerns the client as a whole.
-    var trouble: String?
+    var trouble: String? {
+        didSet { if trouble != nil { troubles += 1 } }
+    }
+    /// How often there was one, so that the same again is told from the same still.
+    private(set) var troubles: UInt64 = 0
     private(set) var lines: [String] = []
 
     /// To be called from a callback.

@@ -22,6 +22,8 @@ public final class KafkaSink: RecordSink {
     private var outstanding: Set<UInt64> = []
     private var ready: [DeliveryReport] = []
     private var lines: [String] = []
+    /// The trouble that stands, and the watch's look that had begun when it came.
+    private var standing: (trouble: UInt64, look: UInt64)?
     /// How often a producer had to be replaced.
     public private(set) var replacements: UInt64 = 0
 
@@ -41,7 +43,8 @@ public final class KafkaSink: RecordSink {
 
     public var guarantee: SinkGuarantee { watch.guarantee }
 
-    /// What librdkafka last complained of, until a record is kept again.
+    /// What librdkafka last complained of, until a record is kept again, or until the cluster has
+    /// answered to a question that was asked after it.
     public var trouble: String? { handle.events.trouble ?? watch.trouble }
 
     /// What librdkafka logged since the last call.
@@ -69,10 +72,27 @@ public final class KafkaSink: RecordSink {
         bell.silence()
         handle.poll(milliseconds: ready.isEmpty ? milliseconds : 0)
         collect()
+        settleTrouble()
         // Handed out, not emptied: the caller still holds it, and emptying would copy its room.
         let reports = ready
         ready = []
         return reports
+    }
+
+    /// librdkafka says when all brokers are gone, and never that one is back; without records on
+    /// their way nothing else would show it.
+    private func settleTrouble() {
+        let events = handle.events
+        guard events.trouble != nil else {
+            if standing != nil { watch.relax() }
+            standing = nil
+            return
+        }
+        guard let standing, standing.trouble == events.troubles else {
+            self.standing = (events.troubles, watch.hurry())
+            return
+        }
+        if watch.answered > standing.look { events.trouble = nil }
     }
 
     private func collect() {
@@ -117,6 +137,7 @@ public final class KafkaSink: RecordSink {
         do throws(KafkaError) {
             let fresh = try KafkaHandle(settings)
             fresh.events.trouble = reason
+            standing = nil
             handle = fresh
             bell.listen(to: fresh)
             replacements += 1

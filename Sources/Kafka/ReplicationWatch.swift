@@ -10,6 +10,10 @@ final class ReplicationWatch: Sendable {
         var guarantee = SinkGuarantee.unknown
         var trouble: String?
         var isStopping = false
+        /// Looks begun, and the last of them that the cluster answered.
+        var begun: UInt64 = 0
+        var answered: UInt64 = 0
+        var isAwaited = false
     }
 
     private let state = Mutex(State())
@@ -25,6 +29,22 @@ final class ReplicationWatch: Sendable {
     var guarantee: SinkGuarantee { state.withLock { $0.guarantee } }
     /// Why the last look saw nothing.
     var trouble: String? { state.withLock { $0.trouble } }
+
+    /// The number of the last look that the cluster answered.
+    var answered: UInt64 { state.withLock { $0.answered } }
+
+    /// Makes looks follow each other as if all were not well.
+    ///
+    /// - Returns: the number of the last look begun: a later one tells something new.
+    func hurry() -> UInt64 {
+        state.withLock {
+            $0.isAwaited = true
+            return $0.begun
+        }
+    }
+
+    /// Nobody waits any more.
+    func relax() { state.withLock { $0.isAwaited = false } }
 
     /// Asks the thread to end, which it does after at most one look.
     func stop() { state.withLock { $0.isStopping = true } }
@@ -46,11 +66,12 @@ final class ReplicationWatch: Sendable {
             return
         }
         while !isStopping {
-            look(with: client)
-            var pauses = pausesNow
-            while pauses > 0, !isStopping {
+            look { () throws(KafkaError) in try client.replication(of: SinkRecord.topics) }
+            var pauses = 0
+            // Asked for anew each time: somebody may come to wait for the next look.
+            while pauses < pausesNow, !isStopping {
                 client.pause(milliseconds: 500)
-                pauses -= 1
+                pauses += 1
             }
         }
     }
@@ -58,19 +79,26 @@ final class ReplicationWatch: Sendable {
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private var pausesNow: Int {
-        switch guarantee {
-        case .replicated, .development: trouble == nil ? Self.calm : Self.uneasy
-        case .insufficient, .unknown: Self.uneasy
+        let state = state.withLock { $0 }
+        if state.isAwaited || state.trouble != nil { return Self.uneasy }
+        switch state.guarantee {
+        case .replicated, .development: return Self.calm
+        case .insufficient, .unknown: return Self.uneasy
         }
     }
 
-    private func look(with client: KafkaAdministration) {
+    /// - Parameter ask: what the cluster says of all topics that the bridge writes to.
+    func look(_ ask: () throws(KafkaError) -> [Replication]) {
+        let number = state.withLock {
+            $0.begun += 1
+            return $0.begun
+        }
         do throws(KafkaError) {
-            let seen = try client.replication(of: SinkRecord.topics)
-            let judged = Replication.judge(seen, settings)
+            let judged = Replication.judge(try ask(), settings)
             state.withLock {
                 $0.guarantee = judged
                 $0.trouble = nil
+                $0.answered = number
             }
         } catch {
             // Nothing is concluded from silence: what was seen last stands.
@@ -101,19 +129,19 @@ struct Replication: Hashable {
     }
 
     private func fault(_ settings: KafkaSettings) -> String? {
+        // Whoever has said so need not be told.
+        let otherwise = settings.isDevelopment ? "" : ", or say --development-cluster"
         if let replicas, replicas < settings.replicationMin {
             return "the topic \(topic) has \(replicas) replicas, wanted are "
-                + "\(settings.replicationMin). Reassign its partitions to more brokers, or say "
-                + "--development-cluster"
+                + "\(settings.replicationMin). Reassign its partitions to more brokers\(otherwise)"
         }
         guard let inSync else {
             return "the cluster does not tell min.insync.replicas of \(topic). Allow the bridge "
-                + "DescribeConfigs on it, or say --development-cluster"
+                + "DescribeConfigs on it\(otherwise)"
         }
         if inSync < settings.inSyncMin {
             return "the topic \(topic) has min.insync.replicas=\(inSync), wanted is "
-                + "\(settings.inSyncMin). Set it with kafka-configs.sh, or say "
-                + "--development-cluster"
+                + "\(settings.inSyncMin). Set it with kafka-configs.sh\(otherwise)"
         }
         return nil
     }

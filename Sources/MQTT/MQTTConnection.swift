@@ -15,8 +15,11 @@ public final class MQTTConnection {
 
     private let handle: OpaquePointer
     private let certificate: BrokerCertificate?
+    private let files: TLSFiles?
     private var phase = Phase.connecting
     private var events: [MQTTEvent] = []
+    /// Numbers of what the broker has not confirmed.
+    private var unconfirmed: Set<Int32> = []
     /// The last complaints of the library, oldest first.
     private var complaints: [String] = []
     private static let complaintsMax = 8
@@ -26,6 +29,7 @@ public final class MQTTConnection {
     /// - Throws: if what is asked cannot be, as a file that is not there.
     public init(_ settings: MQTTSettings) throws(MQTTError) {
         Self.prepareLibrary
+        files = settings.tls
         certificate = settings.tls == nil ? nil : try BrokerCertificate(host: settings.host)
         guard let handle = mosquitto_new(settings.clientID, true, nil) else {
             throw MQTTError(
@@ -52,6 +56,8 @@ public final class MQTTConnection {
     /// For `poll(2)` beside other descriptors; -1 when there is none.
     public var socket: Int32 { mosquitto_socket(handle) }
     public var hasEnded: Bool { phase == .ended }
+    /// Whether the broker still owes a confirmation of something published or unsubscribed.
+    public var hasUnconfirmed: Bool { !unconfirmed.isEmpty }
 
     // MARK: - Use
 
@@ -82,11 +88,13 @@ public final class MQTTConnection {
         // A connection that was refused. TLS has taken the error off the socket, and the library
         // waits for bytes that never come: each wait would end at once, for as long as it is let.
         if phase == .connecting, ready & (POLLERR | POLLHUP) != 0, hasNothingToRead {
-            end(.connectFailed(.unreachable("nobody listens there")))
+            end(.connectFailed(.unreachable(Self.nobodyListens)))
         }
         // Pings, and the end of a connection that does not answer them.
         if phase != .ended { check(mosquitto_loop_misc(handle)) }
     }
+
+    private static let nobodyListens = "nobody listens there: is the broker running?"
 
     /// Bounds what one `poll` hands out.
     private static let packetsAtOnce: Int32 = 64
@@ -105,6 +113,8 @@ public final class MQTTConnection {
             handle, &id, message.topic, Int32(message.payload.count), message.payload,
             Int32(message.qualityOfService), message.isRetained, properties)
         try demand(result, "publish to \(message.topic)")
+        // One of quality 0 has its event already, and no confirmation comes.
+        if message.qualityOfService > 0 { unconfirmed.insert(id) }
         return id
     }
 
@@ -127,23 +137,57 @@ public final class MQTTConnection {
         return id
     }
 
-    /// The broker's confirmation is not handed out: what is under way may still come.
+    /// The broker's confirmation is not handed out, but `hasUnconfirmed` waits for it: what is
+    /// under way may still come.
     public func unsubscribe(_ topics: [String]) throws(MQTTError) {
         for topic in topics {
+            var id: Int32 = 0
             try demand(
-                mosquitto_unsubscribe_v5(handle, nil, topic, nil), "unsubscribe from \(topic)")
+                mosquitto_unsubscribe_v5(handle, &id, topic, nil), "unsubscribe from \(topic)")
+            unconfirmed.insert(id)
         }
     }
 
     /// Tells the broker, so that there is no will. `.disconnected(.asked)` follows.
-    public func disconnect() {
+    ///
+    /// - Parameter milliseconds: how long the broker may take to read what was written. A socket
+    ///   that is closed with something unread in it is reset, and the broker loses what it has not
+    ///   read by then; so all is read here until the broker closes its side too.
+    public func disconnect(lingering milliseconds: Int32 = 0) {
         guard phase != .ended else { return }
         let wasConnected = phase == .connected
+        // Of our own: the library closes its descriptor with the last byte of the farewell.
+        let kept = wasConnected && milliseconds > 0 ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1
+        end(wasConnected ? .disconnected(.asked) : .connectFailed(.asked))
         _ = mosquitto_disconnect_v5(handle, 0, nil)
         // What is still to be written goes now or never; a broker that takes nothing is not waited
         // for.
         _ = mosquitto_loop_write(handle, Self.packetsAtOnce)
-        end(wasConnected ? .disconnected(.asked) : .connectFailed(.asked))
+        guard kept >= 0 else { return }
+        Self.readToEnd(kept, atMost: milliseconds)
+        close(kept)
+    }
+
+    /// Says that nothing more is written, and reads until the other side says so too.
+    private static func readToEnd(_ socket: Int32, atMost milliseconds: Int32) {
+        guard shutdown(socket, Int32(SHUT_WR)) == 0 else { return }
+        let deadline = millisecondsNow + Int(milliseconds)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let rest = deadline - millisecondsNow
+            guard rest > 0 else { return }
+            var watched = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+            _ = Glibc.poll(&watched, 1, Int32(clamping: rest))
+            let count = recv(socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            let isToWait = count < 0 && (errno == EAGAIN || errno == EINTR)
+            guard count > 0 || isToWait else { return }
+        }
+    }
+
+    private static var millisecondsNow: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
     }
 
     // MARK: - Beginning
@@ -236,8 +280,13 @@ public final class MQTTConnection {
             MQTTConnection.connection(box)?.ended(code)
         }
         mosquitto_publish_v5_callback_set(handle) { _, box, id, code, _ in
-            MQTTConnection.connection(box)?.events.append(
+            guard let connection = MQTTConnection.connection(box) else { return }
+            connection.unconfirmed.remove(id)
+            connection.events.append(
                 .published(id: id, reasonCode: UInt8(truncatingIfNeeded: code)))
+        }
+        mosquitto_unsubscribe_v5_callback_set(handle) { _, box, id, _ in
+            MQTTConnection.connection(box)?.unconfirmed.remove(id)
         }
         mosquitto_subscribe_v5_callback_set(handle) { _, box, id, count, codes, _ in
             let list = (0..<Int(count)).map { UInt8(truncatingIfNeeded: codes?[$0] ?? 0x80) }
@@ -317,6 +366,26 @@ public final class MQTTConnection {
         return nil
     }
 
+    /// Which of our own files the library could not use, and what to do; nil if it was none. It
+    /// names a key that is sound and another's in the same words as one that cannot be read.
+    private var ownFilesText: String? {
+        guard let files else { return nil }
+        func said(_ mark: String) -> Bool {
+            complaints.contains { Self.rest(of: $0, after: mark) != nil }
+        }
+        if said("Unable to load CA certificates") {
+            return "\(files.authority): it holds no certificate in PEM: put that of the broker's "
+                + "authority there"
+        }
+        if said("Unable to load client certificate") {
+            return "\(files.certificate): it is no certificate in PEM: put it and its key there, "
+                + "the pair"
+        }
+        guard said("Unable to load client key") || said("key are inconsistent") else { return nil }
+        return "\(files.key): it is no key in PEM, or does not fit \(files.certificate): put the "
+            + "pair there"
+    }
+
     private func failure(_ result: Int32) -> MQTTFailure {
         let number = errno
         if let failure = certificate?.failure { return failure }
@@ -325,10 +394,7 @@ public final class MQTTConnection {
         if Self.rest(of: complaint, after: "unexpected eof") != nil {
             return .unreachable("the broker closed the connection without a word")
         }
-        if let file = complaints.first(where: { Self.rest(of: $0, after: "Unable to load") != nil })
-        {
-            return .credentials(file)
-        }
+        if let text = ownFilesText { return .credentials(text) }
         // What the broker thinks of our certificate comes as a TLS alert, by its name.
         if let alert = complaints.lazy.compactMap({ Self.rest(of: $0, after: "alert ") }).first {
             return .ownCertificateRefused(alert)
@@ -340,9 +406,12 @@ public final class MQTTConnection {
             return .keepAlive
         case Int32(MOSQ_ERR_EAI.rawValue), Int32(MOSQ_ERR_LOOKUP.rawValue):
             return .unreachable("its name has no address")
-        case Int32(MOSQ_ERR_ERRNO.rawValue) where number == EPROTO && certificate != nil:
+        case Int32(MOSQ_ERR_ERRNO.rawValue)
+        where number == EPROTO && certificate != nil && phase == .connecting:
             // The broker's alert can come too late to be read.
             return .tls("the broker ended it; perhaps it does not accept client.crt")
+        case Int32(MOSQ_ERR_ERRNO.rawValue) where number == ECONNREFUSED:
+            return .unreachable(Self.nobodyListens)
         case Int32(MOSQ_ERR_ERRNO.rawValue):
             return .unreachable(String(cString: strerror(number)))
         default:

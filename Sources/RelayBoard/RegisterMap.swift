@@ -59,6 +59,15 @@ public enum Register: UInt8, Sendable {
         case .identity, .status, .counters: nil
         }
     }
+
+    /// How many bytes a read of this register gives; nil if it may only be written.
+    public var readLength: UInt8? {
+        switch self {
+        case .identity, .counters: 8
+        case .status: 16
+        case .control, .configure, .arm, .trip: nil
+        }
+    }
 }
 
 /// What the board refuses on its own depends on what hangs on its relays.

@@ -216,6 +216,19 @@ public struct RelayBoardCore: Sendable {
         dropAll()
     }
 
+    /// P12, see `apply(_:at:)`.
+    mutating func closeValve(at now: UInt32) {
+        elapse(to: now)
+        want(wanted.subtracting(.valve.union(.spark)))
+    }
+
+    /// P12, see `apply(_:at:)`. With nothing on there is nothing to let go of: the host arms before
+    /// it permits.
+    mutating func losePermit(at now: UInt32) {
+        elapse(to: now)
+        if !wanted.isEmpty { expire() }
+    }
+
     /// The first cause stands: what follows from it tells a technician less.
     private mutating func trip(_ cause: TripCause) {
         guard !isTripped else { return }

@@ -35,6 +35,11 @@ public struct WatchdogHistory: Hashable, Sendable {
 
     public init() {}
 
+    init(lastAge: UInt32, secondLastAge: UInt32) {
+        self.lastAge = lastAge
+        self.secondLastAge = secondLastAge
+    }
+
     /// - Parameter run: how long the run that ended had lasted, in ms.
     public mutating func restarted(by cause: BoardResetCause, after run: UInt32) {
         let last = Self.sum(lastAge, run)

@@ -67,6 +67,7 @@ public struct ControlLoop<
         inputs.powerSense = readings.powerSense
         inputs.monostable = readings.monostable
         inputs.resetButton = readings.resetButton
+        inputs.emergencyStop = readings.emergencyStop
         inputs.commands.removeAll()
         mail.takeCommands(into: &inputs.commands, at: now)
         inputs.shell = mail.conditions

@@ -50,8 +50,8 @@ public struct LiveWorld: Sendable {
 
     /// Lets the world pass to `now` and puts the frames that are due into the bus.
     public mutating func begin(
-        at now: Instant, bus: inout SimulatedCANBus, board: inout SimulatedRelayBoard,
-        lines: inout SimulatedLines
+        at now: Instant, bus: inout SimulatedCANBus,
+        board: inout some WorldBoard & ~Copyable, lines: inout SimulatedLines
     ) {
         world.advance(to: now.rawValue, bus: &bus, board: &board, lines: &lines)
         world.deliver(to: &bus)
@@ -59,7 +59,8 @@ public struct LiveWorld: Sendable {
 
     /// Takes note of what the tick did.
     public mutating func end(
-        state: HeatingState, board: inout SimulatedRelayBoard, lines: inout SimulatedLines
+        state: HeatingState, board: inout some WorldBoard & ~Copyable,
+        lines: inout SimulatedLines
     ) {
         var isInRun = false
         if case .step(let index) = state { isInRun = heatSteps & (1 << UInt16(index)) != 0 }
@@ -69,10 +70,24 @@ public struct LiveWorld: Sendable {
         world.clearChanges()
     }
 
+    /// The same for a controller that is another process, whose state nobody here knows: heat flows
+    /// while power and a heat relay are closed, and no longer in RUN only.
+    ///
+    /// - Parameter note: gets what changed since the last call, in the order of its times.
+    public mutating func end(
+        board: inout SimulatedRelayBoard, lines: inout SimulatedLines,
+        noting note: (WorldChange) -> Void
+    ) {
+        world.plant.heatsOnlyInRun = false
+        world.settle(board: &board, lines: &lines)
+        for change in world.changes { note(change) }
+        world.clearChanges()
+    }
+
     /// Does `action` now. Only what `action(from:)` lets through does anything.
     public mutating func apply(
-        _ action: WorldAction, bus: inout SimulatedCANBus, board: inout SimulatedRelayBoard,
-        lines: inout SimulatedLines
+        _ action: WorldAction, bus: inout SimulatedCANBus,
+        board: inout some WorldBoard & ~Copyable, lines: inout SimulatedLines
     ) {
         world.apply(action, bus: &bus, board: &board)
         world.settle(board: &board, lines: &lines, isForced: true)

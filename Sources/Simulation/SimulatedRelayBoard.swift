@@ -255,6 +255,44 @@ public struct SimulatedRelayBoard: RelayBus {
         return Int(answer.count)
     }
 
+    /// One transfer byte by byte, as an adapter makes it on the wire: what is written, and then,
+    /// behind a repeated start, what is read. Counts and PECs are the caller's, right or wrong.
+    ///
+    /// A delay (`delayTransfers`) is not played here, for the caller's time is real: `stretch` says
+    /// how long the board would hold the clock.
+    ///
+    /// - Parameters:
+    ///   - count: how many bytes are read, 0 for a write.
+    ///   - isCounted: the first byte read says how many follow besides the `count` asked for.
+    /// - Returns: what was read.
+    /// - Throws: `.noAnswer` if nobody acknowledges the address.
+    public mutating func transfer(
+        _ written: Span<UInt8>, reading count: Int, isCounted: Bool, at address: UInt8
+    ) throws(RelayBusError) -> [UInt8] {
+        let isSilent = isOff || (now >= silentFrom && now < silentTo)
+        guard !isSilent, address == Register.address else { throw .noAnswer }
+        core.begin()
+        let damage = takeDamage()
+        for index in written.indices {
+            let isLast = index == written.count - 1 && count == 0
+            core.receive(isLast ? written[index] ^ damage : written[index])
+        }
+        var read: [UInt8] = []
+        var left = count
+        while left > 0 {
+            let byte = core.transmit()
+            if read.isEmpty, isCounted { left += Int(min(byte, 32)) }
+            left -= 1
+            read.append(left == 0 ? byte ^ damage : byte)
+        }
+        core.stop(now: microseconds)
+        if core.wanted != drive { step() }
+        return read
+    }
+
+    /// How long the board holds the clock in each transfer.
+    public var stretch: Milliseconds { delay }
+
     /// The address byte of a transfer: who acknowledges it, and how long that takes.
     private mutating func acknowledge(_ address: UInt8) throws(RelayBusError) {
         if mayFail { try fail() }

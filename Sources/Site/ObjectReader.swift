@@ -181,6 +181,17 @@ enum NameRule {
         return bytes.allSatisfy { isLower($0) || isDigit($0) }
     }
 
+    /// A line of a GPIO chip, as the device trees of Raspberry Pis name them: GPIO17, ID_SDA.
+    static func isLine(_ text: String) -> Bool {
+        let bytes = text.utf8
+        guard (1...31).contains(bytes.count), let first = bytes.first, isUpper(first)
+        else { return false }
+        return bytes.allSatisfy {
+            isUpper($0) || isLower($0) || isDigit($0) || $0 == UInt8(ascii: "_")
+                || $0 == UInt8(ascii: ".") || $0 == hyphen
+        }
+    }
+
     /// A file beside site.json: no folder in it, so that a site is always one folder.
     static func isFile(_ text: String, suffix: String) -> Bool {
         guard text.utf8.count <= 64, text.hasSuffix(suffix), text.utf8.first != dot,

@@ -76,10 +76,7 @@ struct OperationReader {
             severity = reader.choice("severity", Self.severities)
         }
         let lane = reader.choice("lane", Self.lanes)
-        let mqtt = topic("mqttTopic", of: reader) { $0 == UInt8(ascii: "/") }
-        let kafka = topic("kafkaTopic", of: reader) {
-            $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_")
-        }
+        refuseTopics(reader)
         let days = reader.int("retentionDays", 1...3_650, unit: "days", default: 90)
         reader.refuseUnknownKeys()
         guard let pattern = EventPattern(type), let lane else { return nil }
@@ -87,25 +84,21 @@ struct OperationReader {
             reader.defect("lane", "found \"\(lane.name)\"; allowed for fatal is only \"alarm\"")
         }
         return Route(
-            pattern: pattern, severity: severity, lane: lane, mqttTopic: mqtt, kafkaTopic: kafka,
-            retentionDays: Int(days))
+            pattern: pattern, severity: severity, lane: lane, retentionDays: Int(days))
     }
 
-    private func topic(
-        _ key: String, of reader: ObjectReader, separator isSeparator: (UInt8) -> Bool
-    ) -> String? {
-        guard reader.has(key) else {
-            _ = reader.value(key)
-            return nil
+    /// A route names a lane and nothing further: a batch on the way holds one whole lane, and its
+    /// numbers, acknowledgements, dead letters and alerts are all of that lane.
+    private func refuseTopics(_ reader: ObjectReader) {
+        for (key, goesTo) in [
+            ("mqttTopic", "busbar/v1/up/SHARD/DEVICE/LANE"), ("kafkaTopic", "busbar.LANE.v1"),
+        ] {
+            guard let value = reader.value(key) else { continue }
+            reader.defect(
+                key,
+                "found \(ObjectReader.describe(value)); a route cannot name a topic, for a lane goes "
+                    + "to \(goesTo) as a whole: remove it, and choose the lane")
         }
-        let topic = reader.string(key, allowed: "a topic of at most 200 plain characters") { text in
-            (1...200).contains(text.utf8.count)
-                && text.utf8.allSatisfy {
-                    NameRule.isLower($0) || NameRule.isUpper($0) || NameRule.isDigit($0)
-                        || $0 == UInt8(ascii: "-") || isSeparator($0)
-                }
-        }
-        return topic.isEmpty ? nil : topic
     }
 
     func queues() -> QueueQuotas {

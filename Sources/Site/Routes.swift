@@ -29,9 +29,7 @@ public struct Route: Hashable, Sendable {
     /// Only for events of this severity; nil for all, and for events that have none.
     public let severity: Severity?
     public let lane: Lane
-    /// In place of the uplink's own topic for the lane.
-    public let mqttTopic: String?
-    public let kafkaTopic: String?
+    /// Not kept to yet: the journal lets go of what is acknowledged and of what is over its quota.
     /// FATAL is kept for ever, whatever stands here.
     public let retentionDays: Int
 }
@@ -45,8 +43,7 @@ public struct RouteTable: Hashable, Sendable {
     public static let standard = RouteTable(
         rows: LaneTable.standard.rows.map { row in
             Route(
-                pattern: row.pattern, severity: row.severity, lane: row.lane, mqttTopic: nil,
-                kafkaTopic: nil, retentionDays: 90)
+                pattern: row.pattern, severity: row.severity, lane: row.lane, retentionDays: 90)
         })
 
     /// The route of an event, by its noun and participle (`alarm.raised`); nil if no row matches.

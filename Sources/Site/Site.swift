@@ -69,6 +69,9 @@ public struct Site: Sendable {
         if !plan.interlock.hasResetButton {
             gaps.append("A lockout cannot be reset: no reset input is fitted.")
         }
+        if !plan.interlock.hasEmergencyStop {
+            gaps.append("A press of the emergency stop is not seen: its contact is not wired.")
+        }
         if plan.signals.temperatureChannels == 1 {
             gaps.append("A drifting probe is not seen: there is one temperature channel.")
         }
@@ -162,12 +165,22 @@ public struct RelayBusPort: Hashable, Sendable {
     public let address: UInt8
 }
 
-/// The controller's digital lines, by their offsets on one GPIO chip.
+/// Where one digital line is.
+public enum LinePlace: Hashable, Sendable {
+    /// The name that the board's device tree gives it, the same on every Raspberry Pi: GPIO17.
+    case name(String)
+    /// Its offset on the map's chip.
+    case offset(Int)
+}
+
+/// The controller's digital lines.
 public struct LineMap: Hashable, Sendable {
-    /// The name in /dev, such as gpiochip0.
+    /// The name in /dev, such as gpiochip0, of the chip that offsets are on. Each kernel numbers
+    /// its chips anew; names are looked for on every chip.
     public let chip: String
-    public let permit: Int
-    public let powerSense: Int?
-    public let monostable: Int?
-    public let resetInput: Int?
+    public let permit: LinePlace
+    public let powerSense: LinePlace?
+    public let monostable: LinePlace?
+    public let resetInput: LinePlace?
+    public let emergencyStop: LinePlace?
 }

@@ -37,6 +37,7 @@ struct WiringReader {
         plan.hasPowerSense = reader.bool("powerSense", default: nil)
         plan.hasMonostable = reader.bool("monostable", default: nil)
         plan.hasResetButton = reader.bool("resetInput", default: nil)
+        plan.hasEmergencyStop = reader.bool("emergencyStop", default: false)
         _ = reader.choice("powerPolicy", ["onDemand": true], default: true)
         reader.refuseUnknownKeys()
         return plan
@@ -44,39 +45,56 @@ struct WiringReader {
 
     func lines(for interlock: InterlockPlan) -> LineMap {
         let reader = root.object("lines", isRequired: true)
-        let chip = reader.string("chip", allowed: "a GPIO chip such as gpiochip0") {
+        let chip = reader.string(
+            "chip", default: "gpiochip0", allowed: "a GPIO chip such as gpiochip0"
+        ) {
             NameRule.isInterface($0)
         }
-        var taken: [Int: String] = [:]
-        func offset(_ key: String, isRequired: Bool, because: String) -> Int? {
+        var taken: [LinePlace: String] = [:]
+        func line(_ key: String, isRequired: Bool, because: String) -> LinePlace? {
             guard isRequired || reader.has(key) else {
                 _ = reader.value(key)
                 return nil
             }
-            guard reader.value(key) != nil else {
+            guard let value = reader.value(key) else {
                 reader.defect(key, "missing; \(because)")
                 return nil
             }
-            let line = Int(reader.int(key, 0...511, default: nil))
-            if let other = taken[line] {
-                reader.defect(key, "found \(line); \(other) already uses this line")
+            guard let place = Self.place(value) else {
+                reader.wrong(key, value, "an integer from 0 to 511 or a name such as GPIO17")
+                return nil
             }
-            taken[line] = key
-            return line
+            if let other = taken[place] {
+                let found = ObjectReader.describe(value)
+                reader.defect(key, "found \(found); \(other) already uses this line")
+            }
+            taken[place] = key
+            return place
         }
         let map = LineMap(
             chip: chip,
-            permit: offset("permit", isRequired: true, because: "K2 needs a permit line") ?? 0,
-            powerSense: offset(
+            permit: line("permit", isRequired: true, because: "K2 needs a permit line")
+                ?? .offset(0),
+            powerSense: line(
                 "powerSense", isRequired: interlock.hasPowerSense,
                 because: "interlock.powerSense says that it is fitted"),
-            monostable: offset(
+            monostable: line(
                 "monostable", isRequired: interlock.hasMonostable,
                 because: "interlock.monostable says that it is fitted"),
-            resetInput: offset(
+            resetInput: line(
                 "resetInput", isRequired: interlock.hasResetButton,
-                because: "interlock.resetInput says that it is fitted"))
+                because: "interlock.resetInput says that it is fitted"),
+            emergencyStop: line(
+                "emergencyStop", isRequired: interlock.hasEmergencyStop,
+                because: "interlock.emergencyStop says that it is fitted"))
         reader.refuseUnknownKeys()
         return map
+    }
+
+    /// By its offset on the chip, or by the name that the board's device tree gives it.
+    private static func place(_ value: JSONValue) -> LinePlace? {
+        if let offset = value.int { return (0...511).contains(offset) ? .offset(Int(offset)) : nil }
+        guard let name = value.string, NameRule.isLine(name) else { return nil }
+        return .name(name)
     }
 }

@@ -13,6 +13,8 @@ public struct LineReadings: Hashable, Sendable {
     /// K2's auxiliary contact: active while the monostable holds it closed.
     public var monostable = LineState.notFitted
     public var resetButton = LineState.notFitted
+    /// Active while it is pressed, or its loop is cut.
+    public var emergencyStop = LineState.notFitted
 
     public init() {}
 }

@@ -5,7 +5,8 @@ import Wire
 /// The device as Home Assistant finds it: for each value a retained description on its discovery
 /// topics, and one retained message with the values. Reading only: no value here commands anything.
 ///
-/// Source: Home Assistant's documentation of MQTT discovery (component, object id, `config`).
+/// Source: Home Assistant's documentation of MQTT discovery (component, node id, object id,
+/// `config`).
 struct HomeAssistant {
     let site: String
     let device: String
@@ -136,7 +137,7 @@ struct HomeAssistant {
             config = .object(members)
         }
         return Message(
-            topic: "homeassistant/\(look.component)/\(device)_\(object)/config",
+            topic: Topics.description(kind: look.component, device: device, id: object),
             payload: config.serializedBytes())
     }
 }
@@ -145,14 +146,19 @@ extension UplinkSession {
     /// Between two messages with values, however fast they change.
     static let homeInterval = Milliseconds.seconds(10)
 
+    /// Before descriptions that the broker refused go again: its access list may be mended by now.
+    static let homeRetry = Milliseconds.seconds(300)
+
     /// What the journal's state image holds now. Descriptions go once in a connection, values when
     /// they have changed.
-    mutating func noteImage(_ image: JSONValue) {
+    mutating func noteImage(_ image: JSONValue, now: Instant) {
         guard settings.isHomeAssistant else { return }
         let home = HomeAssistant(
             site: settings.site, device: settings.device, version: settings.version)
-        if !isHomeDescribed {
+        let isRetryDue = !topicsRefused.isEmpty && now - homeDescribedAt >= Self.homeRetry
+        if !isHomeDescribed || isRetryDue {
             isHomeDescribed = true
+            homeDescribedAt = now
             homeQueue = home.discovery(image)
             homeSaid = nil
         }
@@ -174,7 +180,8 @@ extension UplinkSession {
         homeQueue.removeFirst()
         let token = takeToken()
         inFlight[token] = InFlight(
-            lane: nil, mark: meter.sent(bytes: message.payload.count, now: now))
+            lane: nil, topic: message.topic,
+            mark: meter.sent(bytes: message.payload.count, now: now))
         return Publication(
             token: token, topic: message.topic, payload: message.payload, isRetained: true,
             contentType: "application/json")

@@ -22,7 +22,7 @@ public struct JournalQueue: QueueReader, Sendable {
                         epochs: lane.epochs.map {
                             QueueState.EpochStart(epoch: $0.epoch, first: $0.first)
                         }, last: lane.last,
-                        oldestUnixMilliseconds: lane.oldestUnixMilliseconds, gaps: lane.gaps)
+                        oldest: lane.oldest, gaps: lane.gaps.map(\.numbers))
                 })
         } catch {
             throw QueueError("\(error)")
@@ -35,7 +35,9 @@ public struct JournalQueue: QueueReader, Sendable {
         do throws(JournalError) {
             let page = try reader.page(
                 of: lane, from: from, maxEvents: maxEvents, maxBytes: maxBytes)
-            return QueuePage(lane: lane, from: from, records: page.records, gaps: page.gaps)
+            return QueuePage(
+                lane: lane, from: from, records: page.records, gaps: page.gaps.map(\.numbers),
+                losses: page.gaps.filter(\.reason.isLoss).map(\.numbers))
         } catch {
             throw QueueError("\(error)")
         }

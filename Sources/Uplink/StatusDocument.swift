@@ -1,26 +1,64 @@
 public import JSON
 import Units
 
-/// What busbar-uplink writes each second for busbard and `busbar uplink`: a file, so that nobody
-/// waits for anybody.
+/// What is to be said of the program around the session.
+public struct UplinkProcess: Sendable {
+    /// At the most this long passes between two writings of the status.
+    public var period: Milliseconds
+    /// Since the kernel's start; with the boot it names the process.
+    public var startedAt: Instant
+    /// What it has had written to disks, as the kernel counts it; nil where that is not known.
+    public var writtenBytes: Int64?
+    /// What is wrong with the way to busbard.
+    public var localProblem: String?
+    public var localWaiting: Int
+    /// Calls to busbard that were given up.
+    public var localDropped: Int
+
+    public init(
+        period: Milliseconds, startedAt: Instant, writtenBytes: Int64?, localProblem: String?,
+        localWaiting: Int, localDropped: Int
+    ) {
+        self.period = period
+        self.startedAt = startedAt
+        self.writtenBytes = writtenBytes
+        self.localProblem = localProblem
+        self.localWaiting = localWaiting
+        self.localDropped = localDropped
+    }
+}
+
+/// What busbar-uplink writes for busbard and `busbar uplink`: a file, so that nobody waits for
+/// anybody.
 extension UplinkStatus {
     public static let documentVersion: Int64 = 1
 
     /// - Parameters:
     ///   - unixMilliseconds: when it is written, by the wall clock.
+    ///   - process: who writes it.
     ///   - bootMilliseconds: the same by the clock since boot, which all processes share and nobody
     ///     can set; whoever reads the file tells its age by it.
     public func document(
-        broker: String, boot: String, unixMilliseconds: Int64, bootMilliseconds: Int64
+        broker: String, boot: String, process: UplinkProcess, unixMilliseconds: Int64,
+        bootMilliseconds: Int64
     ) -> JSONValue {
         [
             "v": JSONValue(Self.documentVersion),
             "written_ms": JSONValue(unixMilliseconds), "boot": .string(boot),
             "written_mono_ms": JSONValue(bootMilliseconds),
+            "period_ms": JSONValue(process.period.rawValue),
+            "started_mono_ms": JSONValue(process.startedAt.rawValue),
+            "written_bytes": process.writtenBytes.map { JSONValue($0) } ?? .null,
             "state": .string(state.rawValue), "guarantee": .string(guarantee.name),
             "development": .bool(isDevelopment), "shard": .string(shard.name),
             "broker": .string(broker), "connected": .bool(isConnected),
             "why": explanation.map(JSONValue.string) ?? .null,
+            "next_try_mono_ms": nextTry.map { JSONValue($0.rawValue) } ?? .null,
+            "local": [
+                "problem": process.localProblem.map(JSONValue.string) ?? .null,
+                "waiting": JSONValue(process.localWaiting),
+                "dropped": JSONValue(process.localDropped),
+            ],
             "ack_round_trip_ms": Self.milliseconds(roundTrip),
             "link": [
                 "delay_ms": Self.milliseconds(linkDelay),

@@ -1,6 +1,18 @@
 public import Events
 public import Units
 
+/// When an event was, for whoever asks how old it is. A wall clock that was not set is of use only
+/// within its boot.
+public struct EventMoment: Hashable, Sendable {
+    public var wall: WallTime
+    public var boot: Identifier128
+
+    public init(wall: WallTime, boot: Identifier128) {
+        self.wall = wall
+        self.boot = boot
+    }
+}
+
 /// An event as it stands in its lane: what the journal stores, the uplink sends and the bridge
 /// turns into a record. Never changes once it has a number.
 public struct EventRecord: Hashable, Sendable {
@@ -41,6 +53,8 @@ public struct EventRecord: Hashable, Sendable {
         self.run = run
         self.boot = boot
     }
+
+    public var moment: EventMoment { EventMoment(wall: wall, boot: boot) }
 
     /// "<epoch>:<lane>:<seq>": what the event is known by, everywhere and for ever. With the device
     /// it is unique in the world.

@@ -64,10 +64,11 @@ public struct Drop: Hashable, Sendable {
     public var lane: Lane
     public var first: Int64
     public var last: Int64
-    /// Rows that were there; less than the range's length where a gap lies in it.
+    /// Rows that were there; less than the range's length where a gap lies in it, and 0 where a
+    /// gap was damaged: nobody knows what was there.
     public var count: Int64
     public var bytes: Int64
-    /// Wall times of the first and the last row, Unix milliseconds.
+    /// Wall times of the first and the last row, Unix milliseconds; without rows, of the finding.
     public var oldest: Int64
     public var newest: Int64
     public var reason: DropReason

@@ -22,8 +22,26 @@ struct BridgeLoop {
     private var pause = Milliseconds.seconds(1)
     /// Messages that are read and for which the session has no room yet.
     private var waiting: [MessageReading] = []
+    /// Since when the session has had no room; nil while it has.
+    private var noRoomSince: Instant?
+    /// What the broker has not answered to, by the library's numbers.
+    private var published: [Int32: BridgeSession.Publication] = [:]
     private var subscription: Int32?
+    /// Of the files of `broker.tls`, when they were looked at last.
+    private var certificate: FileFingerprint
+    private var certificateLook = Instant.never
+    private var isStopping = false
     private var isFinished = false
+
+    /// Without room nothing is read for so long. 5 s: a leader's election takes about one, and the
+    /// keep-alive of 30 s is far away.
+    private static let holdMax = Milliseconds.seconds(5)
+    /// How long the broker may take to confirm what was said last, 2 s, and then to read the
+    /// farewell, 1 s: both chosen, for a broker that runs needs a hundredth.
+    private static let confirmMax = Milliseconds.seconds(2)
+    private static let lingerMax: Int32 = 1_000
+    /// A renewed certificate is in use that soon. 5 s, as in the uplink.
+    private static let certificateInterval = Milliseconds.seconds(5)
 
     init(
         settings: BridgeSettings, broker: MQTTSettings, reading: ReadingThread, sink: KafkaSink,
@@ -34,13 +52,14 @@ struct BridgeLoop {
         self.reading = reading
         self.sink = sink
         self.board = board
+        certificate = Self.certificate(broker)
     }
 
     /// Returns once a stop was asked for and everything is finished that could be.
     mutating func run(until stop: borrowing StopSignal) {
-        var isStopping = false
         while !isFinished {
             let now = clock.now()
+            if !isStopping { lookAtCertificate(now) }
             if connection == nil, !isStopping, nextAttempt <= now { connect(now) }
             let until = act()
             board.post(session.snapshot(now: clock.now()))
@@ -53,7 +72,7 @@ struct BridgeLoop {
                 session.noteStop(now: clock.now())
             }
         }
-        connection?.disconnect()
+        leave()
     }
 
     /// Does what the session says, and returns until when it then waits.
@@ -80,9 +99,7 @@ struct BridgeLoop {
     private mutating func takeIn(waitingUntil until: Instant, stop: Int32) {
         let now = clock.now()
         var wait = Int32(clamping: max(0, (until - now).rawValue))
-        // Without room nothing is read from the broker: TCP holds it back, and the devices their
-        // events. 5 s at most go by so, since the connection must be kept alive.
-        if reading.hasRoom, waiting.isEmpty || session.hasRoom, let connection {
+        if reading.hasRoom, let connection, !isHoldingBack(now) {
             let others = [stop, sink.descriptor, reading.descriptor]
             for event in connection.poll(milliseconds: waiting.isEmpty ? wait : 0, waking: others) {
                 note(event)
@@ -100,12 +117,28 @@ struct BridgeLoop {
         session.note(sinkTrouble: sink.trouble)
     }
 
-    /// Messages go into the session in the order in which they came, as far as there is room.
+    /// Without room nothing is read from the broker for a moment: TCP holds it back, and the
+    /// devices their events. For longer that would end the connection, which has to be kept alive;
+    /// then what comes is read, and the session leaves it to the devices to send it again.
+    private mutating func isHoldingBack(_ now: Instant) -> Bool {
+        guard !session.hasRoom, !isStopping else {
+            noRoomSince = nil
+            return false
+        }
+        let since = noRoomSince ?? now
+        noRoomSince = since
+        return now - since < Self.holdMax
+    }
+
+    /// Messages go into the session in the order in which they came, as long as it is not better
+    /// that they wait.
     private mutating func handOver() {
         waiting += reading.take()
         var count = 0
-        while count < waiting.count, session.hasRoom {
-            session.note(waiting[count], now: clock.now())
+        while count < waiting.count {
+            let now = clock.now()
+            guard !isHoldingBack(now) else { break }
+            session.note(waiting[count], now: now)
             count += 1
         }
         waiting.removeFirst(count)
@@ -127,8 +160,29 @@ struct BridgeLoop {
             session.noteSubscribed(
                 refusal: refused.map { "reason 0x\(String($0, radix: 16))" })
         case .message(let message): reading.put(message, wall: wall())
-        case .published: break
+        case .published(let id, let code):
+            guard let publication = published.removeValue(forKey: id) else { return }
+            session.notePublished(publication, reasonCode: code, now: clock.now())
         }
+    }
+
+    private static func certificate(_ broker: MQTTSettings) -> FileFingerprint {
+        FileFingerprint(
+            paths: broker.tls.map { [$0.authority, $0.certificate, $0.key] } ?? [])
+    }
+
+    /// What the files say counts from the next connection on.
+    private mutating func lookAtCertificate(_ now: Instant) {
+        guard now - certificateLook >= Self.certificateInterval else { return }
+        certificateLook = now
+        let found = Self.certificate(broker)
+        guard found != certificate else { return }
+        certificate = found
+        Log.line("the certificate files were changed; connecting to the MQTT broker anew")
+        connection?.disconnect(lingering: Self.lingerMax)
+        forgetConnection()
+        pause = .seconds(1)
+        nextAttempt = now
     }
 
     private mutating func connect(_ now: Instant) {
@@ -145,13 +199,18 @@ struct BridgeLoop {
 
     private mutating func lose(_ reason: String) {
         Log.line("\(reason). Trying again in \(pause.rawValue / 1_000) s")
+        forgetConnection()
+        nextAttempt = clock.now() + pause
+        pause = min(pause + pause, .seconds(30))
+    }
+
+    private mutating func forgetConnection() {
         connection = nil
         subscription = nil
         waiting.removeAll()
         reading.discard()
+        published.removeAll()
         session.noteDisconnected()
-        nextAttempt = clock.now() + pause
-        pause = min(pause + pause, .seconds(30))
     }
 
     private mutating func wall() -> Wire.WallTime {
@@ -167,7 +226,9 @@ struct BridgeLoop {
 
     private mutating func subscribe(_ topics: [String]) {
         do throws(MQTTError) {
-            subscription = try connection?.subscribe(topics)
+            // With the flag of those that are published while we are here, too: events are never
+            // to be retained.
+            subscription = try connection?.subscribe(topics, keepsRetainedFlag: true)
         } catch {
             lose("\(error)")
         }
@@ -183,13 +244,33 @@ struct BridgeLoop {
 
     private mutating func publish(_ publication: BridgeSession.Publication) {
         do throws(MQTTError) {
-            _ = try connection?.publish(
+            let id = try connection?.publish(
                 MQTTMessage(
                     topic: publication.topic, payload: publication.payload,
                     isRetained: publication.isRetained, contentType: "application/json"))
+            if let id { published[id] = publication }
         } catch {
             // An acknowledgement or a hello that is lost is said again when the device sends again.
             lose("\(error)")
         }
+    }
+    /// Ends the connection when the broker has what was said last: acknowledgements, and the hello
+    /// that says "stopping". What devices send meanwhile they send again.
+    private mutating func leave() {
+        guard let connection else { return }
+        let deadline = clock.now() + Self.confirmMax
+        while connection.hasUnconfirmed, !connection.hasEnded, clock.now() < deadline {
+            let rest = Int32(clamping: (deadline - clock.now()).rawValue)
+            for event in connection.poll(milliseconds: max(0, rest)) {
+                if case .published = event { note(event) }
+            }
+        }
+        if connection.hasUnconfirmed {
+            Log.line(
+                "the MQTT broker has not confirmed what the bridge said last. Devices learn from "
+                    + "the next bridge, or by their time-outs, that this one is gone")
+        }
+        connection.disconnect(lingering: Self.lingerMax)
+        for line in session.takeNotices() { Log.line(line) }
     }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The command line. Read by hand: an argument parser would double the daemon's size for seven
+/// The command line. Read by hand: an argument parser would double the daemon's size for eight
 /// options.
 struct Arguments {
     var site = ""
@@ -9,17 +9,22 @@ struct Arguments {
     var journal = ""
     /// Our own: the cursor and the status.
     var stateDirectory = ""
+    /// Where the status goes; nil for the state directory, on the card.
+    var statusDirectory: String?
     var credentials = ""
     /// Of busbard; nil for one that takes no findings and no commands.
     var socket: String?
 
     static let usage = """
         usage: busbar-uplink --site DIR --journal DIR --state-dir DIR --credentials DIR
-                             [--socket PATH] [--profile NAME]
+                             [--status-dir DIR] [--socket PATH] [--profile NAME]
 
           --site DIR         the folder with site.json; its "uplink" says where to connect
           --journal DIR      busbard's state directory; it is only read
-          --state-dir DIR    where uplink-cursor and status.json are kept
+          --state-dir DIR    where uplink-cursor is kept
+          --status-dir DIR   where status.json is written each second: in memory, as a folder in
+                             /run; busbard needs the same as --uplink-status-dir (without: in the
+                             state directory, and there once a minute or when something changes)
           --credentials DIR  ca.crt, client.crt, client.key, ack.key; command.pub for commands
           --socket PATH      busbard's local socket, for findings and commands
           --profile NAME     dev, stage or prod: the overlay on the site file
@@ -33,7 +38,8 @@ struct Arguments {
         var words = Array(words)
         var found: [String: String] = [:]
         let known = [
-            "--site", "--journal", "--state-dir", "--credentials", "--socket", "--profile",
+            "--site", "--journal", "--state-dir", "--credentials", "--status-dir", "--socket",
+            "--profile",
         ]
         while !words.isEmpty {
             let option = words.removeFirst()
@@ -59,6 +65,7 @@ struct Arguments {
         journal = found["--journal"] ?? ""
         stateDirectory = found["--state-dir"] ?? ""
         credentials = found["--credentials"] ?? ""
+        statusDirectory = found["--status-dir"]
         socket = found["--socket"]
         profile = found["--profile"]
     }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxHAL
 import MQTT
 import Transit
 import Uplink
@@ -91,29 +92,13 @@ struct CredentialsError: Error {
     init(_ text: String) { self.text = text }
 }
 
-/// Which files there are, so that a change is seen: by inode, size and time, since a certificate is
-/// renewed by a new file under the old name or by new bytes in the old file.
-struct CredentialsFingerprint: Equatable {
-    private struct File: Equatable {
-        var inode: UInt
-        var size: Int
-        var seconds: Int
-        var nanoseconds: Int
-    }
-
-    private let files: [File?]
-
-    init(directory: String) {
+extension FileFingerprint {
+    /// Of all files that an uplink's credentials may be in.
+    init(credentials directory: String) {
         let names = [
             Credentials.authority, Credentials.certificate, Credentials.key,
             Credentials.acknowledgement, Credentials.command,
         ]
-        files = names.map { name in
-            var status = stat()
-            guard stat("\(directory)/\(name)", &status) == 0 else { return nil }
-            return File(
-                inode: UInt(status.st_ino), size: Int(status.st_size),
-                seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
-        }
+        self.init(paths: names.map { "\(directory)/\($0)" })
     }
 }

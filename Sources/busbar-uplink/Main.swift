@@ -33,7 +33,8 @@ enum BusbarUplink {
                 "\(arguments.site)/\(Site.fileName) has no \"uplink\": nothing is to be sent; add "
                     + "one, or disable this service: systemctl disable busbar-uplink")
         }
-        let directory = try StateDirectory(path: arguments.stateDirectory)
+        let directory = try StateDirectory(
+            path: arguments.stateDirectory, status: arguments.statusDirectory)
         let service = try StartError.wrapping { () throws(SystemError) in
             try SystemdNotifier.fromEnvironment()
         }

@@ -1,17 +1,28 @@
 import Glibc
 import Wire
 
-/// What the uplink keeps between two runs, and what it tells about itself.
+/// What the uplink keeps between two runs, and where it tells about itself.
 struct StateDirectory {
     static let cursorName = UplinkCursor.fileName
     static let statusName = "status.json"
 
     let path: String
+    let statusPath: String
 
+    /// - Parameter status: where the status goes; nil for the state directory itself.
     /// - Throws: if nothing can be written there: without a cursor all would be sent again and
     ///   again.
-    init(path: String) throws(StartError) {
+    init(path: String, status: String?) throws(StartError) {
         self.path = path
+        statusPath = status ?? path
+        try Self.prepare(path)
+        guard let status, status != path else { return }
+        try Self.prepare(status)
+        // One of before would be taken for the present one where busbard is told the wrong folder.
+        unlink("\(path)/\(Self.statusName)")
+    }
+
+    private static func prepare(_ path: String) throws(StartError) {
         if mkdir(path, 0o755) != 0, errno != EEXIST {
             throw StartError("\(path): \(String(cString: strerror(errno)))")
         }
@@ -43,7 +54,7 @@ struct StateDirectory {
     }
 
     func save(status: [UInt8]) -> String? {
-        SmallFile.replace(path + "/" + Self.statusName, with: status, isDurable: false)
+        SmallFile.replace(statusPath + "/" + Self.statusName, with: status, isDurable: false)
     }
 }
 

@@ -33,9 +33,13 @@ struct UplinkDriver: ~Copyable {
     /// What was subscribed, in the session's order, and the broker's answers so far.
     private var subscriptions: [(id: Int32, code: UInt8?)] = []
     private var post: LocalPost?
+    /// Whether it was said that busbard is not reached.
+    private var isTroubleSaid = false
     private var clock = MonotonicClock()
-    private var fingerprint: CredentialsFingerprint
+    private var fingerprint: FileFingerprint
     private var credentialsAt = Instant.never
+    private let startedAt: Instant
+    private var pace: StatusPace
     private var statusAt = Instant.never
     private var imageAt = Instant.never
     private var memoryAt = Instant.never
@@ -52,7 +56,9 @@ struct UplinkDriver: ~Copyable {
         device = site.device
         queue = JournalQueue(directory: arguments.journal)
         post = arguments.socket.map(LocalPost.init)
-        fingerprint = CredentialsFingerprint(directory: arguments.credentials)
+        startedAt = clock.now()
+        pace = StatusPace(isOnDisk: arguments.statusDirectory == nil)
+        fingerprint = FileFingerprint(credentials: arguments.credentials)
         guard let guarantee = Guarantee(name: port.guarantee.rawValue) else {
             preconditionFailure("the site's words for the guarantee are the wire's")
         }
@@ -119,7 +125,7 @@ struct UplinkDriver: ~Copyable {
             .wall(WallTime(unixMilliseconds: wall.milliseconds, quality: quality)), now: now)
         if now - credentialsAt >= Self.credentialsInterval {
             credentialsAt = now
-            let found = CredentialsFingerprint(directory: arguments.credentials)
+            let found = FileFingerprint(credentials: arguments.credentials)
             if found != fingerprint {
                 fingerprint = found
                 Log.line("busbar-uplink: the credentials were changed; connecting anew")
@@ -135,10 +141,23 @@ struct UplinkDriver: ~Copyable {
             ProcessMemory.releaseProgramPages()
             ProcessMemory.releaseFreeHeap()
         }
-        for error in post?.serve(now: now.rawValue) ?? [] {
-            Log.line("busbar-uplink: busbard refused a message: \(error)")
-        }
+        servePost(now: now)
         if let cursor = unsavedCursor { keep(cursor) }
+    }
+
+    private mutating func servePost(now: Instant) {
+        for reply in post?.serve(now: now.rawValue) ?? [] {
+            if let error = reply.error {
+                Log.line("busbar-uplink: busbard refused a message: \(error)")
+            }
+            if reply.isCommand {
+                session.note(.commandAnswered(isTaken: reply.error == nil), now: now)
+            }
+        }
+        let problem = post?.problem(now: now.rawValue)
+        guard isTroubleSaid != (problem != nil) else { return }
+        isTroubleSaid = problem != nil
+        Log.line("busbar-uplink: \(problem ?? "busbard is reached again")")
     }
 
     /// - Returns: when the session wants to be asked again.
@@ -169,8 +188,7 @@ struct UplinkDriver: ~Copyable {
                     session.note(.queueFailed(error), now: now)
                 }
             case .saveCursor(let cursor): keep(cursor)
-            case .submit(let command):
-                post?.call("uplink.command", command.json, isCommand: true)
+            case .submit(let command): submit(command, now: now)
             case .report(let finding):
                 Log.line(
                     "busbar-uplink: \(finding.isActive ? "" : "over: ")\(finding.text)")
@@ -181,6 +199,17 @@ struct UplinkDriver: ~Copyable {
                 return now
             }
         }
+    }
+
+    private mutating func submit(_ command: SignedCommand, now: Instant) {
+        guard post != nil else {
+            Log.line(
+                "busbar-uplink: a command was not handed on: started without --socket, nobody here "
+                    + "can carry it out")
+            session.note(.commandAnswered(isTaken: false), now: now)
+            return
+        }
+        post?.call("uplink.command", command.json, isCommand: true)
     }
 
     private mutating func keep(_ cursor: UplinkCursor) {
@@ -197,7 +226,7 @@ struct UplinkDriver: ~Copyable {
         connection = nil
         tokens = [:]
         do throws(CredentialsError) {
-            fingerprint = CredentialsFingerprint(directory: arguments.credentials)
+            fingerprint = FileFingerprint(credentials: arguments.credentials)
             let credentials = try Self.credentials(arguments, port)
             session.replace(credentials.keys)
             var settings = MQTTSettings(
@@ -311,8 +340,14 @@ struct UplinkDriver: ~Copyable {
             // Sending and idle alternate; only what keeps it from sending is worth a line.
             if let explanation = status.explanation { Log.line("busbar-uplink: \(explanation)") }
         }
+        let problem = post?.problem(now: now.rawValue)
+        guard pace.isDue(status, localProblem: problem, now: now) || isOver else { return }
+        let process = UplinkProcess(
+            period: pace.period, startedAt: startedAt, writtenBytes: ProcessWrites.bytes(),
+            localProblem: problem, localWaiting: post?.waiting ?? 0,
+            localDropped: post?.dropped ?? 0)
         let document = status.document(
-            broker: "\(port.host):\(port.port)", boot: Self.boot.text,
+            broker: "\(port.host):\(port.port)", boot: Self.boot.text, process: process,
             unixMilliseconds: clock.wall().milliseconds, bootMilliseconds: now.rawValue)
         if let failure = directory.save(status: document.serializedBytes()) {
             Log.line("busbar-uplink: the status is not written: \(failure)")

@@ -21,7 +21,7 @@ struct Busbar: ParsableCommand {
                 subcommands: [
                     StatusCommand.self, WatchCommand.self, WhyCommand.self, AlarmsCommand.self,
                     EventsCommand.self, TransactionsCommand.self, QueueCommand.self,
-                    UplinkCommand.self,
+                    UplinkCommand.self, DoctorCommand.self,
                 ]),
             CommandGroup(name: "Operating", subcommands: [HeatingCommand.self]),
             CommandGroup(

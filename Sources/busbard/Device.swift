@@ -2,9 +2,11 @@ import Control
 import Events
 import Glibc
 import Journal
+import LinuxBuses
 import LinuxHAL
 import LocalAPI
 import Runtime
+import Simulation
 import Site
 import Synchronization
 import Units
@@ -16,11 +18,18 @@ final class Device {
     private let links = Links()
     private let clock = RunClock()
     private let description: DeviceDescription
+    private let board: BoardKind
+    private let watchdogPath: String?
     private let stateDirectory: String
     private let uplinkDirectory: String?
+    private let uplinkStatusDirectory: String?
     private let lock: StateDirectoryLock?
     private var journalThread: OrdinaryThread?
     private var controlThread: RealtimeThread?
+    /// Open from the start on a Raspberry Pi, until the control thread takes them.
+    private let ports: Handover<RaspberryPiPorts>?
+    private var canWatch: CANLinkWatch?
+    private var canThread: OrdinaryThread?
 
     /// Loads and checks the site, and takes the state directory for this process alone. Starts
     /// nothing.
@@ -28,15 +37,28 @@ final class Device {
         site = try StartError.wrapping { () throws(SiteError) in
             try Site.load(directory: arguments.site, profile: arguments.profile)
         }
+        board = arguments.board
+        watchdogPath = arguments.watchdog
         stateDirectory = arguments.stateDirectory
         uplinkDirectory = arguments.uplinkDirectory
+        uplinkStatusDirectory = arguments.uplinkStatusDirectory ?? arguments.uplinkDirectory
         lock = try Self.lock(stateDirectory)
         description = DeviceDescription(
-            site: site.name, device: site.device, board: "simulated", version: Busbard.version,
+            site: site.name, device: site.device, board: board.name, version: Busbard.version,
             processID: getpid(), startedAt: clock.now(), plan: site.plan,
             encoder: EventEncoder(
                 stepNames: site.stepNames, sqliteVersion: Journal.sqliteVersion),
             alarmTexts: site.alarmTexts)
+        switch board {
+        case .simulated, .socket: ports = nil
+        case .raspberryPi:
+            let (site, clock) = (site, clock)
+            let opened = try StartError.wrapping { () throws(SystemError) in
+                try RaspberryPiPorts(site, clock: clock)
+            }
+            canWatch = opened.watch
+            ports = Handover(opened)
+        }
     }
 
     /// Two daemons on one state directory would both drive relays and overwrite each other's
@@ -57,10 +79,12 @@ final class Device {
     func makeServer(at path: String) throws(StartError) -> LocalServer {
         let reader = JournalReader(directory: stateDirectory)
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
-        let device = LocalDevice(description, links, queues, clock, uplink: uplinkDirectory)
+        let device = LocalDevice(
+            description, links, queues, clock, uplink: uplinkStatusDirectory,
+            takesBoardFaults: board == .simulated)
         var policy = AccessPolicy(site.roles)
         // A simulated board harms nobody: whoever started it may play with all of it.
-        policy.allow(user: geteuid(), .admin)
+        if board != .raspberryPi { policy.allow(user: geteuid(), .admin) }
         return try StartError.wrapping { () throws(ListenError) in
             try LocalServer(
                 path: path, group: SystemAccounts.groupID(named: "busbar"), policy: policy,
@@ -85,7 +109,8 @@ final class Device {
         let worker = JournalWorker.Start(
             configuration: configuration,
             links: links, description: description, clock: clock,
-            deviceName: site.device, samplePeriod: site.telemetryPeriod)
+            deviceName: site.device, samplePeriod: site.telemetryPeriod,
+            uplinkStatusDirectory: uplinkStatusDirectory)
         journalThread = try StartError.wrapping { () throws(SystemError) in
             try OrdinaryThread(named: "journal") { worker.run() }
         }
@@ -93,29 +118,77 @@ final class Device {
         // before it is known whether there is a lockout.
         while links.recollection.withLock({ $0 == nil }) { pause() }
         guard let recollection = links.recollection.withLock({ $0 }) else { return }
-        try startControl(recollection)
+        switch board {
+        case .simulated:
+            try startControl(simulatedWork(recollection) { SimulatedRelayBoard() })
+        case .socket(let path):
+            // The tick waits for it at most three times: before it, in the exchange, and for a
+            // TRIP. A quarter of the period each leaves the last one for the tick itself.
+            let patience = Milliseconds(site.plan.tick.rawValue / 4)
+            let address = try StartError.wrapping { () throws(SystemError) in
+                try UnixSocketAddress(path: path)
+            }
+            let work = simulatedWork(recollection) {
+                EmulatedBoard(SocketRelayBus(address: address, patience: patience))
+            }
+            try startControl(work)
+        case .raspberryPi: try startControl(raspberryPiWork(recollection))
+        }
     }
 
-    private func startControl(_ recollection: Recollection) throws(StartError) {
+    /// - Parameter work: runs on the control thread until the daemon is told to stop.
+    private func startControl(_ work: @escaping @Sendable () -> Void) throws(StartError) {
         ProcessMemory.releaseProgramPages()
         do throws(SystemError) { try ProcessMemory.lock() } catch { noteNotRealTime(error) }
         ProcessMemory.keepHeap()
-        let (plan, links, clock) = (site.plan, links, clock)
+        let links = links
         let thread = try StartError.wrapping { () throws(SystemError) in
             try RealtimeThread(named: "control") {
-                var clock = clock
-                var work = SimulatedDevice(
-                    plan: plan, recollection: recollection, links: links,
-                    seed: UInt64(truncatingIfNeeded: MonotonicClock().now().rawValue))
-                // Unreachable here would have been unreachable for the main thread before it.
-                let service = try? SystemdNotifier.fromEnvironment()
-                var watchdog = ServiceWatchdog(service: service, period: plan.tick)
-                runPaced(&work, period: plan.tick, clock: &clock, watchdog: &watchdog)
+                work()
                 links.hasControlEnded.store(true, ordering: .releasing)
             }
         }
         if let refusal = thread.refusal { noteNotRealTime(refusal) }
         controlThread = consume thread
+    }
+
+    /// - Parameter makeBoard: called once, on the control thread.
+    private func simulatedWork<Board: WorldBoard & ~Copyable & SendableMetatype>(
+        _ recollection: Recollection, makeBoard: @escaping @Sendable () -> Board
+    ) -> @Sendable () -> Void {
+        let (plan, links, clock) = (site.plan, links, clock)
+        return {
+            var clock = clock
+            var work = SimulatedDevice(
+                plan: plan, board: makeBoard(), recollection: recollection, links: links,
+                seed: UInt64(truncatingIfNeeded: MonotonicClock().now().rawValue))
+            var watchdog = ServiceWatchdog(period: plan.tick)
+            runPaced(&work, period: plan.tick, clock: &clock, watchdog: &watchdog)
+        }
+    }
+
+    /// Arms the machine's watchdog, so what follows is the first tick.
+    private func raspberryPiWork(
+        _ recollection: Recollection
+    ) throws(StartError) -> @Sendable () -> Void {
+        guard let ports, let watch = canWatch else {
+            preconditionFailure("a Raspberry Pi's ports are open")
+        }
+        let (plan, links, clock, path) = (site.plan, links, clock, watchdogPath)
+        canThread = try StartError.wrapping { () throws(SystemError) in try watch.start() }
+        let hardware = try StartError.wrapping { () throws(SystemError) in
+            Handover(try path.map { path throws(SystemError) in try HardwareWatchdog(path: path) })
+        }
+        return {
+            guard let ports = ports.take(), let hardware = hardware.take() else { return }
+            var clock = clock
+            var work = RaspberryPiDevice(
+                ports: ports, plan: plan, recollection: recollection, links: links)
+            var watchdog = BoardWatchdog(
+                service: ServiceWatchdog(period: plan.tick), hardware: hardware)
+            runPaced(&work, period: plan.tick, clock: &clock, watchdog: &watchdog)
+            watchdog.end(isProvenOff: work.isProvenOff)
+        }
     }
 
     private func noteNotRealTime(_ error: SystemError) {
@@ -138,16 +211,13 @@ final class Device {
     func stop() {
         links.isStopping.store(true, ordering: .releasing)
         controlThread.take()?.join()
+        canWatch?.end()
+        canThread.take()?.join()
         journalThread.take()?.join()
     }
 
     /// 5 ms: chosen, for starting only.
     private func pause() { clock.wait(until: clock.now() + Milliseconds(5)) }
-
-    /// What busbar-uplink wrote of itself last; nil when there is nothing to be read.
-    static func uplinkStatusFile(in directory: String?) -> [UInt8]? {
-        directory.flatMap { try? readFile("\($0)/\(UplinkReport.fileName)") }
-    }
 
     /// The kernel's number for this boot. A system without one gets a random number: each start
     /// then looks like a boot of its own, which is the careful way.

@@ -2,6 +2,7 @@ import Control
 import Events
 import JSON
 import Journal
+import LinuxHAL
 import LocalAPI
 import RelayBoard
 import Runtime
@@ -33,6 +34,8 @@ final class JournalWorker {
         let deviceName: String
         /// Zero: none are taken.
         let samplePeriod: Milliseconds
+        /// Where busbar-uplink tells what it has written; nil where there is none.
+        let uplinkStatusDirectory: String?
 
         func run() {
             let worker = JournalWorker(self)
@@ -52,14 +55,17 @@ final class JournalWorker {
     private let samplePeriod: Milliseconds
     private var sampleDueAt = Instant(0)
     private var wear: WearLog
+    private let uplinkStatusDirectory: String?
     private var wallOrigin: Int64?
     private var lastTick = Tick(0)
     private var reported: String?
+    private var hardware = HardwareReader()
 
     private init(_ start: Start) {
         links = start.links
         description = start.description
         samplePeriod = start.samplePeriod
+        uplinkStatusDirectory = start.uplinkStatusDirectory
         clock = start.clock
         let wall = Self.wallTime(&clock)
         journal = Journal(start.configuration, now: clock.now(), wall: wall)
@@ -80,6 +86,7 @@ final class JournalWorker {
             let isLast = links.hasControlEnded.load(ordering: .acquiring)
             let now = clock.now()
             turn(now)
+            hardware.tell(from: links)
             if isLast { break }
             clock.wait(until: now + Self.period)
         }
@@ -216,10 +223,15 @@ final class JournalWorker {
     private var imageAskedAt: Int64 = -1
 
     private func noteWear(_ now: Instant) {
-        guard let bytes = WearLog.writtenBytes() else { return }
+        guard let bytes = ProcessWrites.bytes() else { return }
         let wall = Self.wallTime(&clock)
         wear.note(
             bytes: bytes, commits: journal.commitCount, unixMilliseconds: wall.unixMilliseconds)
+        if let status = UplinkStatusFile.read(in: uplinkStatusDirectory),
+            let document = try? JSONValue.parse(status, limits: UplinkReport.limits)
+        {
+            wear.note(uplink: document, unixMilliseconds: wall.unixMilliseconds)
+        }
         journal.setState(
             WearLog.key, json: wear.document.serializedBytes(), stamp: stamp(now, wall), now: now)
     }

@@ -18,6 +18,8 @@ final class Links: Sendable {
     /// can come before the API thread looks for admissions; the way back holds those of both.
     let received = SPSCRing<ReceivedCommand>(capacity: 64)
     let admissions = SPSCRing<AdmittedCommand>(capacity: 256)
+    /// What the buses counted: control → journal's thread, which tells the log.
+    let hardware = SPSCRing<HardwareCounters>(capacity: 4)
     /// What the journal knows of the time before this start; nil until it is open.
     let recollection = Mutex<Recollection?>(nil)
     /// What the journal calls this run; nil until it is open.

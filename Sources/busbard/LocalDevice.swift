@@ -18,6 +18,8 @@ final class LocalDevice: DeviceBackend {
     let clock: RunClock
     private let queueReport: QueueReport
     private let uplinkDirectory: String?
+    /// Whether the relay board's faults are ours to make.
+    private let takesBoardFaults: Bool
     /// The version of the record at which each follower found nothing more.
     private var quietAt: (place: EventPlace, version: UInt64)?
     /// Wall times of lockout entries, looked up once each; and those that the record did not have,
@@ -28,7 +30,7 @@ final class LocalDevice: DeviceBackend {
 
     init(
         _ description: DeviceDescription, _ links: Links, _ queueReport: QueueReport,
-        _ clock: RunClock, uplink uplinkDirectory: String?
+        _ clock: RunClock, uplink uplinkDirectory: String?, takesBoardFaults: Bool
     ) {
         self.description = description
         self.links = links
@@ -36,6 +38,7 @@ final class LocalDevice: DeviceBackend {
         reader = queueReport.reader
         self.clock = clock
         self.uplinkDirectory = uplinkDirectory
+        self.takesBoardFaults = takesBoardFaults
     }
 
     func now() -> Instant { clock.now() }
@@ -262,18 +265,26 @@ final class LocalDevice: DeviceBackend {
 
     func uplinkStatus() -> JSONValue {
         UplinkReport(
-            directory: uplinkDirectory, bytes: Device.uplinkStatusFile(in: uplinkDirectory),
+            directory: uplinkDirectory, bytes: UplinkStatusFile.read(in: uplinkDirectory),
             boot: Device.bootIdentifier().text,
             monotonicMs: MonotonicClock().now().rawValue
         ).answer
     }
 
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue {
+        guard description.board != BoardKind.raspberryPi.name else {
+            throw RPCError(.notSimulated, "this is a real board: its world cannot be played")
+        }
         let actions: [ScheduledAction]
         do throws(ScenarioError) {
             actions = try LiveWorld.actions(from: .object(parameters))
         } catch {
             throw RPCError(.invalidParameters, error.description)
+        }
+        if !takesBoardFaults, actions.contains(where: \.action.isBoardFault) {
+            throw RPCError(
+                .invalidParameters,
+                "the relay board is a process of its own: make its faults there, not here")
         }
         for action in actions {
             guard links.actions.push(action) else {

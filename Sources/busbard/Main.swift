@@ -23,7 +23,7 @@ enum Busbard {
                 Log.out(Arguments.usage)
                 return
             }
-            try run(arguments)
+            if arguments.provesOff { try proveOff(arguments) } else { try run(arguments) }
         } catch {
             Log.line("busbard: \(error.message)")
             exit(error.exitCode)
@@ -38,7 +38,8 @@ enum Busbard {
         let server = try device.makeServer(at: arguments.socket)
         try device.start()
         Log.line(
-            "busbard \(version): \(device.site.name) on a simulated board, \(arguments.socket)")
+            "busbard \(version): \(device.site.name), \(arguments.board.name) board, "
+                + arguments.socket)
         let service = try StartError.wrapping { () throws(SystemError) in
             try SystemdNotifier.fromEnvironment()
         }

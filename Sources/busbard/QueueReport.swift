@@ -17,9 +17,11 @@ struct QueueReport {
 
     func document(now: Wire.WallTime) throws(JournalError) -> JSONValue {
         let cursor = readCursor()
+        let acknowledged = try reader.lanes().map { Self.acknowledged($0, cursor) }
         var rows: [JSONValue] = []
-        for lane in try reader.lanes() {
-            rows.append(.object(try row(lane, cursor, now: now.unixMilliseconds)))
+        for lane in try reader.lanes(after: acknowledged.map { $0 ?? 0 }) {
+            let number = acknowledged[Int(lane.lane.rawValue)]
+            rows.append(.object(try row(lane, number, now: now.unixMilliseconds)))
         }
         let wear = WearLog(stored: try reader.state()[WearLog.key])
         return [
@@ -44,39 +46,30 @@ struct QueueReport {
         return UplinkCursor(text: String(decoding: bytes, as: UTF8.self))
     }
 
+    /// - Parameter acknowledged: `lane` is of what follows it.
     private func row(
-        _ lane: StoredLane, _ cursor: UplinkCursor?, now: Int64
+        _ lane: StoredLane, _ acknowledged: Int64?, now: Int64
     ) throws(JournalError) -> JSONObject {
-        let gaps = try reader.gaps(lane: lane.lane)
-        // Every number is a row or in a gap, so rows need not be counted.
-        func rows(after number: Int64) -> Int64 {
-            let missing = gaps.reduce(Int64(0)) { sum, gap in
-                sum + max(0, gap.last - max(gap.first, number + 1) + 1)
-            }
-            return max(0, lane.last - number - missing)
-        }
-        let dropped = gaps.filter { $0.reason == .dropped }
-            .reduce(Int64(0)) { $0 + $1.last - $1.first + 1 }
         let recent = try reader.recent(lane.lane, sinceUnixMilliseconds: now - Self.hour)
         let quota = quota(of: lane.lane)
+        let outlook = LaneOutlook(
+            lane, gaps: try reader.gaps(lane: lane.lane), acknowledged: acknowledged, quota: quota,
+            bytesPerHour: recent.bytes)
         var row = JSONObject()
         row.append("lane", .string(lane.lane.name))
-        row.append("events", JSONValue(rows(after: 0)))
+        row.append("events", JSONValue(outlook.events))
         row.append("bytes", JSONValue(lane.bytes))
         row.append("quota_bytes", JSONValue(quota))
         row.append("last", JSONValue(lane.last))
+        row.append("acknowledged", acknowledged.map { JSONValue($0) } ?? .null)
+        row.append("unacknowledged", JSONValue(outlook.waiting))
         row.append(
             "oldest_ms", lane.oldestUnixMilliseconds.map { JSONValue(max(0, now - $0)) } ?? .null)
-        let acknowledged = Self.acknowledged(lane, cursor)
-        row.append("acknowledged", acknowledged.map { JSONValue($0) } ?? .null)
-        row.append("unacknowledged", JSONValue(rows(after: acknowledged ?? 0)))
         row.append("events_per_hour", JSONValue(recent.rows))
         row.append("bytes_per_hour", JSONValue(recent.bytes))
-        row.append("dropped", JSONValue(dropped))
-        row.append(
-            "full_in_days",
-            Self.daysUntilFull(bytes: lane.bytes, quota: quota, bytesPerHour: recent.bytes)
-                .map { JSONValue($0) } ?? .null)
+        row.append("dropped", JSONValue(lane.dropped))
+        row.append("dropping", .bool(outlook.isDropping))
+        row.append("full_in_hours", outlook.hoursUntilFull.map { JSONValue($0) } ?? .null)
         return row
     }
 
@@ -86,11 +79,5 @@ struct QueueReport {
             lane.epochs.contains(where: { $0.epoch == place.epoch }), place.upTo <= lane.last
         else { return nil }
         return place.upTo
-    }
-
-    /// Whole days at this rate, with nothing acknowledged; nil where nothing comes in.
-    static func daysUntilFull(bytes: Int64, quota: Int64, bytesPerHour: Int64) -> Int64? {
-        guard bytesPerHour > 0 else { return nil }
-        return max(0, quota - bytes) / (bytesPerHour * 24)
     }
 }

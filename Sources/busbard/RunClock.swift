@@ -7,7 +7,8 @@ import Units
 /// means.
 struct RunClock: PacingClock, Sendable {
     private var kernel = MonotonicClock()
-    private let origin: Milliseconds
+    /// The kernel's monotonic clock at this run's `Instant(0)`.
+    let origin: Milliseconds
 
     init() { origin = MonotonicClock().now() - Instant(0) }
 

@@ -8,12 +8,12 @@ import Runtime
 import Simulation
 import Units
 
-/// The control thread's work on a simulated board: the loop that runs on the Pi, over buses in
-/// memory, and the world behind them kept up with real time.
-struct SimulatedDevice: ~Copyable, PacedWork {
+/// The control thread's work in a simulated world: the loop that runs on the Pi, over buses in
+/// memory, and the world behind them kept up with real time. The relay board is one in memory too,
+/// or one of its own behind a socket.
+struct SimulatedDevice<Board: WorldBoard & ~Copyable>: ~Copyable, PacedWork {
     typealias Loop = ControlLoop<
-        SimulatedCANBus, PicoRelayBoard<SimulatedRelayBoard>, SimulatedLines, ThreadedMailbox,
-        WatchedRegion
+        SimulatedCANBus, PicoRelayBoard<Board>, SimulatedLines, ThreadedMailbox, WatchedRegion
     >
 
     private var loop: Loop
@@ -21,37 +21,32 @@ struct SimulatedDevice: ~Copyable, PacedWork {
     private let links: Links
     /// Actions whose time has not come, by that time.
     private var waiting: [ScheduledAction] = []
-    private var tick = Tick(0)
-    private var isRealtimeStated = false
+    private var report: TickReport
 
-    init(plan: ControlPlan, recollection: Recollection, links: Links, seed: UInt64) {
+    init(
+        plan: ControlPlan, board: consuming Board, recollection: Recollection, links: Links,
+        seed: UInt64
+    ) {
         loop = Loop(
             bus: SimulatedCANBus(plan: plan.signals),
-            board: PicoRelayBoard(bus: SimulatedRelayBoard(), lease: plan.interlock.lease),
+            board: PicoRelayBoard(bus: board, lease: plan.interlock.lease),
             lines: SimulatedLines(plan: plan.interlock), mail: ThreadedMailbox(links.post),
             controller: Controller(plan: plan, recollection: recollection), region: WatchedRegion())
         world = LiveWorld(plan: plan, now: Instant(0), seed: seed)
         self.links = links
+        report = TickReport(links: links)
     }
 
     mutating func tick(at now: Instant, lateness: Pacing.Lateness?) -> Bool {
-        if let lateness {
-            links.ticksMissed.wrappingAdd(UInt64(lateness.missed), ordering: .relaxed)
-        }
+        report.note(lateness)
         advanceWorld(to: now)
-        guard !links.isStopping.load(ordering: .acquiring) else {
+        guard !report.isStopping else {
             switchOff(now)
             return false
         }
         loop.tick(at: now)
         endWorldTick()
-        stateRealtime(now)
-        loop.mail.finishTick()
-        let post = links.post
-        if post.snapshots.isWanted { post.snapshots.publish(loop.controller.snapshot()) }
-        if post.images.isWanted { post.images.publish(loop.controller.snapshot()) }
-        tick = tick.next
-        post.ticksDone.wrappingAdd(1, ordering: .releasing)
+        report.finish(&loop.mail, loop.controller, at: now)
         return true
     }
 
@@ -77,36 +72,14 @@ struct SimulatedDevice: ~Copyable, PacedWork {
         waiting.removeAll { $0.at <= now }
     }
 
-    /// That the kernel gave no real-time priority is found after the thread runs, so it is stated
-    /// here, once: only this thread may post events.
-    private mutating func stateRealtime(_ now: Instant) {
-        guard !isRealtimeStated else { return }
-        let number = links.realtimeErrno.load(ordering: .acquiring)
-        guard number != 0 else { return }
-        isRealtimeStated = true
-        state(.notRealTime(errno: number), now)
-    }
-
-    /// A clean stop: permit low, every relay off by the board's own read-back, and only then the
-    /// farewell. A board that does not answer opens by its lease.
+    /// A clean stop: the relays first, then the farewell.
     private mutating func switchOff(_ now: Instant) {
-        loop.lines.permitLow()
-        var outputs = Outputs()
-        let number = loop.controller.snapshot().interlock.board.lastHeartbeat
-        outputs.heartbeat = number &+ 1
-        let answer = loop.board.exchange(outputs)
+        let isOff = loop.switchOff()
         endWorldTick()
-        if answer.status?.actual.isEmpty != true {
+        if !isOff {
             Log.line("busbard: the relay board did not confirm that all is off; its lease does it")
         }
-        loop.mail.post(runMarker: false)
-        state(.deviceStopped, now)
-        loop.mail.finishTick()
-    }
-
-    private mutating func state(_ fact: Fact, _ now: Instant) {
-        loop.mail.post(
-            Event(fact, tick: tick, at: now, correlation: Correlation(tick: tick, place: 255)))
+        report.sayFarewell(&loop.mail, at: now)
     }
 }
 
@@ -117,8 +90,9 @@ struct ServiceWatchdog: Watchdog, ~Copyable {
     private let ticksBetween: UInt32
     private var ticks: UInt32 = 0
 
-    init(service: consuming SystemdNotifier?, period: Milliseconds) {
-        self.service = service
+    init(period: Milliseconds) {
+        // Unreachable here would have been unreachable for the main thread before it.
+        service = try? SystemdNotifier.fromEnvironment()
         ticksBetween = UInt32(max(1, 1_000 / period.rawValue))
     }
 

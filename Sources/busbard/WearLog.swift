@@ -1,7 +1,7 @@
 import JSON
-import Site
 
-/// What busbard writes to the card, day by day (UTC): a card wears out by bytes and by commits.
+/// What busbard and busbar-uplink write to the card, day by day (UTC): a card wears out by bytes
+/// and by commits.
 struct WearLog {
     /// In the state image.
     static let key = "wear"
@@ -12,8 +12,10 @@ struct WearLog {
     struct Day: Hashable {
         /// Days since 1970-01-01.
         var number: Int64
-        /// Sent to the disk by this process, as the kernel counts them.
+        /// Sent to the disk by both, as the kernel counts them.
         var bytes: Int64
+        /// Those of them that were busbar-uplink's.
+        var uplinkBytes: Int64
         /// Of the journal's database; each waits for one sync of the disk.
         var commits: Int64
     }
@@ -21,6 +23,9 @@ struct WearLog {
     /// Oldest first.
     private(set) var days: [Day] = []
     private var last: (bytes: Int64, commits: Int64)?
+    /// Which run of busbar-uplink was heard of last, and its total then. Kept, because it goes on
+    /// when busbard is started anew.
+    private var uplink: (process: String, bytes: Int64)?
 
     init() {}
 
@@ -33,7 +38,15 @@ struct WearLog {
                 guard let number = row["day"]?.int, let bytes = row["bytes"]?.int,
                     let commits = row["commits"]?.int, bytes >= 0, commits >= 0
                 else { continue }
-                days.append(Day(number: number, bytes: bytes, commits: commits))
+                days.append(
+                    Day(
+                        number: number, bytes: bytes,
+                        uplinkBytes: row["uplink_bytes"]?.int ?? 0, commits: commits))
+            }
+            if let process = document["uplink"]?["process"]?.string,
+                let bytes = document["uplink"]?["bytes"]?.int, bytes >= 0
+            {
+                uplink = (process, bytes)
             }
         } catch {
             days = []
@@ -44,17 +57,40 @@ struct WearLog {
     mutating func note(bytes: Int64, commits: Int64, unixMilliseconds: Int64) {
         let since = last ?? (0, 0)
         last = (bytes, commits)
+        let index = index(unixMilliseconds)
+        Self.add(bytes - since.bytes, to: &days[index].bytes)
+        Self.add(commits - since.commits, to: &days[index].commits)
+    }
+
+    /// Adds what busbar-uplink says in its status that it wrote since it was heard of last. What is
+    /// not plausible is left out: this is another user's file.
+    mutating func note(uplink status: JSONValue, unixMilliseconds: Int64) {
+        guard let boot = status["boot"]?.string, boot.utf8.count <= 64,
+            let started = status["started_mono_ms"]?.int, let bytes = status["written_bytes"]?.int,
+            (0...Self.bytesMax).contains(bytes)
+        else { return }
+        let process = "\(boot) \(started)"
+        let since = uplink?.process == process ? uplink?.bytes ?? 0 : 0
+        uplink = (process, max(bytes, since))
+        let index = index(unixMilliseconds)
+        Self.add(bytes - since, to: &days[index].bytes)
+        Self.add(bytes - since, to: &days[index].uplinkBytes)
+    }
+
+    /// A pebibyte, which no card survives.
+    private static let bytesMax: Int64 = 1 << 50
+
+    private static func add(_ growth: Int64, to total: inout Int64) {
+        let (sum, isTooMuch) = total.addingReportingOverflow(max(0, growth))
+        total = isTooMuch ? .max : sum
+    }
+
+    private mutating func index(_ unixMilliseconds: Int64) -> Int {
         let number = unixMilliseconds / Self.dayMilliseconds
-        let index: Int
-        if let found = days.firstIndex(where: { $0.number == number }) {
-            index = found
-        } else {
-            days.append(Day(number: number, bytes: 0, commits: 0))
-            if days.count > Self.daysMax { days.removeFirst() }
-            index = days.count - 1
-        }
-        days[index].bytes += max(0, bytes - since.bytes)
-        days[index].commits += max(0, commits - since.commits)
+        if let found = days.firstIndex(where: { $0.number == number }) { return found }
+        days.append(Day(number: number, bytes: 0, uplinkBytes: 0, commits: 0))
+        if days.count > Self.daysMax { days.removeFirst() }
+        return days.count - 1
     }
 
     var document: JSONValue {
@@ -63,23 +99,13 @@ struct WearLog {
                 days.map {
                     [
                         "day": JSONValue($0.number), "bytes": JSONValue($0.bytes),
+                        "uplink_bytes": JSONValue($0.uplinkBytes),
                         "commits": JSONValue($0.commits),
                     ]
-                })
+                }),
+            "uplink": uplink.map {
+                ["process": .string($0.process), "bytes": JSONValue($0.bytes)]
+            } ?? .null,
         ]
-    }
-
-    /// Bytes that this process has had written to disks since its start; nil where the kernel does
-    /// not tell.
-    static func writtenBytes() -> Int64? {
-        do throws(FileError) {
-            let text = String(decoding: try readFile("/proc/self/io"), as: UTF8.self)
-            for line in text.split(separator: "\n") where line.hasPrefix("write_bytes: ") {
-                return Int64(line.dropFirst(13))
-            }
-            return nil
-        } catch {
-            return nil
-        }
     }
 }

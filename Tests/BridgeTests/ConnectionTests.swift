@@ -128,9 +128,135 @@ struct ConnectionTests {
         rig.session.noteStop(now: rig.now)
         rig.pass(9_999)
         #expect(!rig.isFinished)
+        #expect(try rig.hellos().isEmpty)
         rig.pass(1)
         #expect(rig.isFinished)
         #expect(try rig.acknowledgements().isEmpty)
+        #expect(try rig.hellos().last?.reason == "stopping", "or devices think that it is there")
+    }
+
+    struct Reason: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let said: String
+        let read: String
+    }
+
+    static let reasons = [
+        Reason(testDescription: "a line feed", said: "one\ntwo\u{7F}", read: "one two "),
+        Reason(
+            testDescription: "400 bytes are read", said: String(repeating: "x", count: 400),
+            read: String(repeating: "x", count: 400)),
+        Reason(
+            testDescription: "401 are cut", said: String(repeating: "x", count: 401),
+            read: String(repeating: "x", count: 400)),
+        Reason(
+            testDescription: "no character is cut in two",
+            said: String(repeating: "x", count: 399) + "ä!",
+            read: String(repeating: "x", count: 399)),
+        Reason(
+            testDescription: "300 characters of two bytes",
+            said: String(repeating: "ä", count: 300), read: String(repeating: "ä", count: 200)),
+        Reason(testDescription: "nothing", said: "", read: "no reason given"),
+    ]
+
+    @Test("whatever the reason is, devices can read the hello", arguments: reasons)
+    func readable(row: Reason) throws {
+        var rig = try Rig()
+        rig.session.note(sinkTrouble: row.said)
+        rig.run()
+        #expect(try rig.hellos().last?.reason == row.read)
+        #expect(try rig.hellos().last?.guarantee == BridgeHello.Guarantee.none)
+    }
+}
+
+@Suite("What a broker does not take from a bridge")
+struct RefusedPublicationTests {
+    private func answer(_ rig: inout Rig, _ code: UInt8, since first: Int = 0) {
+        for publication in rig.published[first...] {
+            rig.session.notePublished(publication, reasonCode: code, now: rig.now)
+        }
+        rig.run()
+    }
+
+    @Test(
+        "0x7f is taken, 0x80 is not",
+        arguments: [(0, nil), (0x7F, nil), (0x80, "0x80"), (0x87, "0x87")])
+    func boundary(code: UInt8, reason: String?) throws {
+        var rig = try Rig(connects: false)
+        rig.session.noteConnected()
+        rig.run()
+        rig.session.noteSubscribed(refusal: nil)
+        rig.run()
+        answer(&rig, code)
+        #expect(
+            rig.session.unreadiness(now: rig.now)
+                == reason.map { "the MQTT broker refuses the bridge's hellos: reason \($0)" })
+    }
+
+    @Test("a refused hello makes it unready, is counted, said once, and tried again each 30 s")
+    func hello() throws {
+        var rig = try Rig(connects: false)
+        rig.session.noteConnected()
+        rig.run()
+        rig.session.noteSubscribed(refusal: nil)
+        rig.run()
+        _ = rig.session.takeNotices()
+        answer(&rig, 0x87)
+        // That it is not ready now is a hello too.
+        answer(&rig, 0x87, since: 1)
+        #expect(rig.session.counters.hellosRefused == 2)
+        #expect(
+            rig.session.takeNotices() == [
+                "the broker refuses what the bridge publishes on busbar/v1/bridge/07: reason 0x87. "
+                    + "Let its access list allow this bridge to write there, and look whether "
+                    + "--cert is the bridge's own certificate"
+            ])
+        rig.published.removeAll()
+        rig.pass(29_999)
+        #expect(rig.published.isEmpty)
+        rig.pass(1)
+        #expect(try rig.hellos().map(\.guarantee) == [.none])
+        answer(&rig, 0)
+        #expect(rig.session.unreadiness(now: rig.now) == nil)
+        #expect(try rig.hellos().map(\.guarantee) == [.none, .kafka])
+        #expect(
+            rig.session.takeNotices()
+                == ["the broker takes what the bridge publishes on busbar/v1/bridge/07 again"])
+    }
+
+    @Test("a refused acknowledgement does the same, and another device's does not excuse it")
+    func acknowledgement() throws {
+        var rig = try Rig()
+        for device in ["heater-1", "heater-2"] { rig.receive(batch(1...1, device: device)) }
+        rig.report([0, 1])
+        rig.pass(250)
+        try #require(rig.published.count == 2)
+        let (first, second) = (rig.published[0], rig.published[1])
+        rig.session.notePublished(first, reasonCode: 0x87, now: rig.now)
+        rig.session.notePublished(second, reasonCode: 0, now: rig.now)
+        #expect(
+            rig.session.unreadiness(now: rig.now)
+                == "the MQTT broker refuses the bridge's acknowledgements: reason 0x87")
+        #expect(rig.session.counters.acknowledgementsRefused == 1)
+        rig.published.removeAll()
+        rig.pass(30_000)
+        #expect(try rig.acknowledgements().map(\.upTo) == [1], "the same once more")
+        rig.session.notePublished(first, reasonCode: 0, now: rig.now)
+        #expect(rig.session.unreadiness(now: rig.now) == nil)
+    }
+
+    @Test("a new connection begins anew")
+    func reconnected() throws {
+        var rig = try Rig()
+        rig.session.note(sinkTrouble: "anything, for a hello")
+        rig.run()
+        answer(&rig, 0x87)
+        rig.session.note(sinkTrouble: nil)
+        rig.session.noteDisconnected()
+        rig.session.noteConnected()
+        rig.run()
+        rig.session.noteSubscribed(refusal: nil)
+        #expect(rig.session.unreadiness(now: rig.now) == nil)
     }
 }
 

@@ -1,6 +1,7 @@
 import Bridge
 @testable import ChainSimulation
 import Testing
+import Wire
 
 /// A producer on a cluster, and nothing else.
 private struct Rig {

@@ -38,9 +38,11 @@ struct AlarmTableTests {
     ]
 
     /// Codes that this repository added: what the shell finds wrong with itself is a WARNING, and a
-    /// burner that does not report an ERROR ("External-burner profile", §7.2).
+    /// burner that does not report an ERROR ("External-burner profile", §7.2). The emergency stop
+    /// cuts like a trip of the board's own.
     static let additions: [Row] = [
-        Row(202, .error), Row(603, .warning), Row(604, .warning), Row(608, .warning),
+        Row(202, .error), Row(407, .fatal), Row(603, .warning), Row(604, .warning),
+        Row(608, .warning),
         Row(801, .warning), Row(802, .warning), Row(803, .warning), Row(804, .warning),
     ]
 

@@ -106,6 +106,8 @@ final class ControllerRig {
     var time: Int64 = -100
     var isSilent = false
     var isPressed = false
+    /// The emergency stop is pressed.
+    var isStopped = false
     var bus = CANBusState.active
     var commands: [RequestedCommand] = []
     var forcedSense: LineState?
@@ -163,6 +165,7 @@ final class ControllerRig {
         inputs.powerSense = forcedSense ?? (isOn ? .active : .inactive)
         inputs.monostable = isPermitted ? .active : .inactive
         inputs.resetButton = isPressed ? .active : .inactive
+        inputs.emergencyStop = isStopped ? .active : .inactive
         if !isPressed, wasPressed { releasedAt = now }
         wasPressed = isPressed
         run(&inputs)

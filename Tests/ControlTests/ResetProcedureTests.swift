@@ -26,12 +26,26 @@ struct ResetProcedureTests {
     @Test(
         "a press tells when it began and how long it was",
         arguments: [
-            Int64(1), 999, 1_000, 5_000, 5_001, 9_999,
+            Int64(30), 999, 1_000, 5_000, 5_001, 9_999,
         ])
     func measures(length: Int64) {
         let seen = Self.presses([300..<(300 + length)], to: 12_000, every: 1)
         #expect(seen.presses == [ResetButton.Press(began: at(300), length: ms(length))])
         #expect(seen.stuckAt.isEmpty)
+    }
+
+    @Test(
+        "what a contact does within 30 ms of its first change is its bounce",
+        arguments: [
+            (Int64(1), Int64(30), true), (29, 30, true), (1, 31, false), (29, 31, false),
+            (30, 31, false),
+        ])
+    func bounce(from: Int64, to: Int64, isOnePress: Bool) {
+        // Pressed at 1 000 ms for 2 s, but open again from `from` to `to` ms after that.
+        let seen = Self.presses(
+            [1_000..<(1_000 + from), (1_000 + to)..<3_000], to: 5_000, every: 1)
+        let whole = ResetButton.Press(began: at(1_000), length: ms(2_000))
+        #expect((seen.presses == [whole]) == isOnePress)
     }
 
     @Test("the limits of a press are 1 000 and 5 000 ms")

@@ -83,9 +83,12 @@ struct CommandRecordTests {
             for column in ["uid", "user", "name", "reason"] {
                 try connection.execute("ALTER TABLE alarm_history DROP COLUMN \(column)")
             }
-            for table in Lane.allCases.map({ $0.name + "_lane" }) + ["epochs", "runs"] {
+            for table in Lane.allCases.map({ $0.name + "_lane" }) + [
+                "epochs", "runs", "gaps", "lanes",
+            ] {
                 try connection.execute("ALTER TABLE \(table) DROP COLUMN checksum")
             }
+            try connection.execute("ALTER TABLE lanes DROP COLUMN dropped")
             try connection.execute("DROP TABLE inbox; DROP TABLE inbox_bounds")
             try connection.execute("PRAGMA user_version = 1")
         }

@@ -60,6 +60,8 @@ struct DamageTests {
                 #expect(!added.isEmpty, "\(name)")
                 let doubled = added.map { Identity($0) }.filter(victim.identities.contains)
                 #expect(doubled.isEmpty, "\(name): given a second time")
+                let found = try device.readInOrder(lane).filter { $0.run == journal.run }
+                #expect(found == added, "\(name): whoever reads in order does not find them")
             }
             if let file = journal.quarantinedFile {
                 #expect(round == 0, "\(name): damage is put aside once, not at each start")
@@ -165,7 +167,7 @@ struct DamageTests {
         let told = try #require(try device.events(.alarm).first)
         #expect(told.type == "queue.quarantined.v1")
         let data = String(decoding: told.data, as: UTF8.self)
-        #expect(data.contains("layout 99, and this Busbar knows 4 at most"))
+        #expect(data.contains("layout 99, and this Busbar knows 5 at most"))
         let opened = try device.events(.event).first { $0.type == "queue.opened.v1" }
         #expect(
             String(decoding: try #require(opened).data, as: UTF8.self).contains(

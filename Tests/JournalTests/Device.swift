@@ -70,11 +70,49 @@ final class Device {
         }
     }
 
+    /// What the uplink would find: pages from the first number to the lane's last one.
+    func readInOrder(_ lane: Lane) throws -> [EventRecord] {
+        try reader.readInOrder(lane)
+    }
+
     func file(_ name: String) -> URL { URL(fileURLWithPath: path + "/" + name) }
 
     func copy(to other: Device) throws {
         try? FileManager.default.removeItem(atPath: other.path)
         try FileManager.default.copyItem(atPath: path, toPath: other.path)
+    }
+}
+
+extension JournalReader {
+    /// The rows of a lane as the uplink goes through them: a page at a time, each from behind the
+    /// last row, as long as the lane's last number lies ahead. It stops at a number that is neither
+    /// row nor in a gap, or is both.
+    ///
+    /// - Returns: nothing, where the last number lies behind the newest row: the uplink would not
+    ///   ask again before that number has changed.
+    func readInOrder(_ lane: Lane) throws -> [EventRecord] {
+        var records: [EventRecord] = []
+        let last = try lanes()[Int(lane.rawValue)].last
+        var next: Int64 = 1
+        while next <= last {
+            let page = try page(of: lane, from: next, maxEvents: 100, maxBytes: .max)
+            guard let end = page.records.last?.seq else { break }
+            for record in page.records {
+                // At the beginning of an epoch nothing is owed.
+                let isFirst = records.last.map { $0.epoch != record.epoch } ?? true
+                while next < record.seq, !isFirst {
+                    guard let gap = page.gaps.first(where: { $0.numbers.contains(next) }),
+                        gap.last < record.seq
+                    else { return records }
+                    next = gap.last + 1
+                }
+                if page.gaps.contains(where: { $0.numbers.contains(record.seq) }) { return records }
+                records.append(record)
+                next = record.seq + 1
+            }
+            next = end + 1
+        }
+        return last < next ? records : []
     }
 }
 

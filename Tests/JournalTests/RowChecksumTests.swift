@@ -56,6 +56,7 @@ struct RowChecksumTests {
         let gaps = try device.reader.gaps(lane: .event)
         #expect(gaps.map(\.first) == [seq] && gaps.map(\.last) == [seq])
         #expect(gaps.map(\.reason) == [.damaged])
+        #expect(try device.reader.lanes()[1].dropped == 1)
         let told = try Self.told(device, "queue.dropped.v1")
         #expect(told.count == 1)
         #expect(told.first?.contains(#""from":\#(seq),"to":\#(seq),"count":1,"#) == true, "\(told)")
@@ -74,7 +75,7 @@ struct RowChecksumTests {
         try Self.execute(
             """
             UPDATE event_lane SET seq = \(seq + 2) WHERE seq = \(seq);
-            UPDATE lanes SET next = NULL
+            UPDATE lanes SET next = NULL, checksum = NULL
             """, on: device)
         let journal = device.open()
         #expect(journal.quarantinedFile == nil)
@@ -127,7 +128,7 @@ struct RowChecksumTests {
     @Test("rows of before there were checksums are taken as they are")
     func before() throws {
         let device = try Self.device()
-        for table in ["event_lane", "epochs", "runs"] {
+        for table in ["event_lane", "epochs", "runs", "lanes", "gaps"] {
             try Self.execute("UPDATE \(table) SET checksum = NULL", on: device)
         }
         let journal = device.open()

@@ -12,8 +12,11 @@ struct UplinkReportTests {
         let problem: String?
     }
 
-    static func written(at: Int64, boot: String = "b", state: String = "idle") -> String {
-        "{\"v\":1,\"boot\":\"\(boot)\",\"written_mono_ms\":\(at),\"state\":\"\(state)\"}"
+    static func written(
+        at: Int64, boot: String = "b", state: String = "idle", period: Int64 = 0
+    ) -> String {
+        "{\"v\":1,\"boot\":\"\(boot)\",\"written_mono_ms\":\(at),\"state\":\"\(state)\","
+            + "\"period_ms\":\(period)}"
     }
 
     static let stale =
@@ -30,6 +33,20 @@ struct UplinkReportTests {
         Row(testDescription: "10 s old", file: written(at: 90_000), problem: nil),
         Row(testDescription: "one millisecond older", file: written(at: 89_999), problem: stale),
         Row(
+            testDescription: "a minute and 10 s old, from a card",
+            file: written(at: 30_000, period: 60_000), problem: nil),
+        Row(
+            testDescription: "one millisecond older, from a card",
+            file: written(at: 29_999, period: 60_000),
+            problem:
+                "busbar-uplink has not written for 70 s: is it running? systemctl status "
+                + "busbar-uplink"),
+        Row(
+            testDescription: "with a period of days", file: written(at: 29_999, period: 1 << 40),
+            problem:
+                "busbar-uplink has not written for 70 s: is it running? systemctl status "
+                + "busbar-uplink"),
+        Row(
             testDescription: "of another boot", file: written(at: 99_999, boot: "a"),
             problem: restarted),
         Row(testDescription: "from the future", file: written(at: 100_001), problem: restarted),
@@ -38,8 +55,8 @@ struct UplinkReportTests {
             problem: "busbar-uplink was stopped: systemctl start busbar-uplink"),
         Row(
             testDescription: "not there",
-            problem: "up/status.json is not there: busbar-uplink has never run: systemctl status "
-                + "busbar-uplink"),
+            problem: "up/status.json is not there: busbar-uplink has never run, or has another "
+                + "--status-dir: systemctl status busbar-uplink"),
         Row(testDescription: "cut short", file: "{\"v\":1,", problem: unreadable),
         Row(
             testDescription: "of a later version", file: "{\"v\":2,\"written_mono_ms\":99999}",

@@ -71,10 +71,10 @@ struct LocalResetTests {
 
     @Test("The button", arguments: rows)
     func row(row: Row) {
-        let moments = row.expected.map(\.at)
+        let moments = row.expected.map { $0.at }
         for clock in clocksAtBoot {
             let seen = counts(at: moments, presses: row.presses, clock: clock)
-            #expect(seen == row.expected.map(\.counts), "clock at boot \(clock)")
+            #expect(seen == row.expected.map { $0.counts }, "clock at boot \(clock)")
         }
     }
 

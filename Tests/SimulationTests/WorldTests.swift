@@ -309,4 +309,25 @@ struct WorldTests {
                 == "action: $.action: this one is for scenarios only: a live process is asked, "
                 + "stopped or killed like any other")
     }
+
+    @Test("a world around another process says what changed, at its own ms, and once")
+    func liveNotesChanges() throws {
+        let plan = try Site.load(directory: heater).plan
+        var world = LiveWorld(plan: plan, now: Instant(0))
+        var bus = SimulatedCANBus(plan: plan.signals)
+        var board = SimulatedRelayBoard()
+        var lines = SimulatedLines(plan: plan.interlock)
+        var seen: [String] = []
+        func pass(to time: Int64, edge: Bool = false) {
+            world.begin(at: Instant(time), bus: &bus, board: &board, lines: &lines)
+            if edge { lines.permitEdge() }
+            world.end(board: &board, lines: &lines) { seen.append("\($0.at) \($0.what)") }
+        }
+        pass(to: 10, edge: true)
+        #expect(seen == ["10 k2(isClosed: true)", "10 permit(true)"])
+        pass(to: 309)
+        #expect(seen.count == 2)
+        pass(to: 420)
+        #expect(seen.dropFirst(2) == ["310 k2(isClosed: false)", "310 permit(false)"])
+    }
 }

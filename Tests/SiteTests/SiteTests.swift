@@ -18,8 +18,8 @@ import Wire
         #expect(site.can.interface == "can0")
         #expect(site.can.bitrate == 500_000)
         #expect(site.relayBus.address == 0x43)
-        #expect(site.lines.permit == 17)
-        #expect(site.lines.resetInput == 23)
+        #expect(site.lines.permit == .name("GPIO17"))
+        #expect(site.lines.resetInput == .name("GPIO23"))
         #expect(site.plan.interlock.hasPowerSense)
         #expect(site.plan.interlock.lease == Milliseconds(500))
         #expect(site.plan.signals.temperatureChannels == 1)
@@ -153,7 +153,7 @@ import Wire
             "routes": [
                 ["type": "alarm.raised", "severity": "warning", "lane": "telemetry"],
                 ["type": "alarm.*", "lane": "event"],
-                ["type": "relay.commanded", "lane": "telemetry", "mqttTopic": "relays"],
+                ["type": "relay.commanded", "lane": "telemetry", "retentionDays": 30],
             ]
         ]).routes
         let lanes = routes.lanes
@@ -161,7 +161,7 @@ import Wire
         #expect(lanes.lane(of: .alarmRaised, .error) == .event)
         #expect(lanes.lane(of: .alarmRaised, .fatal) == .alarm)
         #expect(lanes.lane(of: .relayCommanded, .info) == .telemetry)
-        #expect(routes.route(for: "relay.commanded")?.mqttTopic == "relays")
+        #expect(routes.route(for: "relay.commanded")?.retentionDays == 30)
         #expect(routes.route(for: "relay.confirmed") == nil)
         #expect(lanes.lane(of: .relayConfirmed, .info) == .event)
         #expect(RouteTable.standard.route(for: "sample.taken")?.lane == .telemetry)

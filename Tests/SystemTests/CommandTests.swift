@@ -48,8 +48,35 @@ struct CommandTests {
         Row(
             testDescription: "a board that is not simulated is 2", program: "busbard",
             arguments: ["--site", "x", "--board", "pico", "--state-dir", "y"], code: 2,
-            error: "busbard: --board is \"pico\"; allowed is simulated (a real board comes with a "
-                + "later version)\n"),
+            error: "busbard: --board is \"pico\"; allowed are simulated, socket:PATH and rpi\n"),
+        Row(
+            testDescription: "a socket without its path is 2", program: "busbard",
+            arguments: ["--site", "x", "--board", "socket:", "--state-dir", "y"], code: 2,
+            error: "busbard: --board is \"socket:\"; allowed are simulated, socket:PATH and rpi"),
+        Row(
+            testDescription: "an emulated board does not go with prod", program: "busbard",
+            arguments: [
+                "--site", "x", "--board", "socket:/x", "--state-dir", "y", "--profile", "prod",
+            ], code: 2,
+            error: "busbard: --board socket:/x is for trials and switches nothing real: it does "
+                + "not go with --profile prod\n"),
+        Row(
+            testDescription: "without a board to ask nothing is proven off", program: "busbard",
+            arguments: [
+                "--prove-off", "--site", Programs.site, "--board", "socket:\(nowhere)",
+            ], code: 1,
+            error: "busbard: water-heater-1: RELAYS NOT PROVEN OFF: no relay board answered (300 "
+                + "not acknowledged). Switch the installation off at its isolator before anything "
+                + "else\n"),
+        Row(
+            testDescription: "a simulated board ended with its daemon", program: "busbard",
+            arguments: ["--prove-off", "--site", Programs.site, "--board", "simulated"], code: 0,
+            error: "busbard: water-heater-1: RELAYS PROVEN OFF: the simulated board was in the "
+                + "memory of the busbard that ended, and ended with it\n"),
+        Row(
+            testDescription: "a proof needs to know the board", program: "busbard",
+            arguments: ["--prove-off", "--site", Programs.site], code: 2,
+            error: "busbard: missing --board\nusage: busbard"),
         Row(
             testDescription: "an option without its value is 2", program: "busbard",
             arguments: ["--site"], code: 2, error: "busbard: --site needs a value\nusage: busbard"),
@@ -81,7 +108,7 @@ struct CommandTests {
             [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
             ["alarms", "history"], ["alarms", "kpi"], ["alarms", "shelve"], ["alarms", "unshelve"],
             ["events"], ["events", "list"], ["events", "tail"], ["transactions"], ["queue"],
-            ["queue", "status"], ["queue", "export"], ["heating"],
+            ["queue", "status"], ["queue", "export"], ["doctor"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
             ["heating", "target"], ["simulate"], ["simulate-chain"], ["scenario", "check"],
             ["site", "check"], ["sim"], ["sim", "press-reset"], ["sim", "restore-node"],

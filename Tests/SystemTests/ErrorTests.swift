@@ -43,7 +43,7 @@ struct ErrorTests {
 
     @Test("a daemon that takes the call and says nothing is 3 after 5 s")
     func silentDaemon() throws {
-        let place = try SilentSocket()
+        let place = try LocalSocket()
         let result = try Programs.run("busbar", ["status", "--socket", place.path])
         #expect(result.code == 3)
         #expect(
@@ -53,7 +53,7 @@ struct ErrorTests {
 
     @Test("a socket that this user may not open is 3, with what to do")
     func notPermitted() throws {
-        let place = try SilentSocket()
+        let place = try LocalSocket()
         try #require(chmod(place.path, 0) == 0)
         // Root may open everything, so it must be a root without that right.
         let isRoot = geteuid() == 0
@@ -73,33 +73,6 @@ struct ErrorTests {
     }
 
     /// Listens, and never takes a connection.
-    private final class SilentSocket {
-        let path: String
-        private let descriptor: Int32
-
-        init() throws {
-            path =
-                FileManager.default.temporaryDirectory.path
-                + "/busbar-silent-\(UUID().uuidString.prefix(8))"
-            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { bytes in
-                bytes.copyBytes(from: path.utf8.prefix(bytes.count - 1))
-            }
-            let result = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-            try #require(result == 0 && listen(descriptor, 4) == 0)
-        }
-
-        deinit {
-            close(descriptor)
-            unlink(path)
-        }
-    }
 }
 
 @Suite("site check")
@@ -109,6 +82,10 @@ struct SiteCheckTests {
         let result = try Programs.run("busbar", ["site", "check", Programs.site])
         #expect(result.code == 0, "\(result.error)")
         #expect(result.output.hasPrefix("\(Programs.site): reference-house is in order\n"))
+        #expect(
+            result.output.contains(
+                "  Note: retentionDays of 7 routes is checked and not yet kept to: the journal lets "
+                    + "go of what is acknowledged, and of what is over the lane's quota\n"))
         let json = try Programs.run("busbar", ["site", "check", Programs.site, "--json"])
         let document = try JSONValue.parse(Array(json.output.utf8))
         #expect(document["ok"]?.bool == true)

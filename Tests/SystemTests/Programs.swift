@@ -55,13 +55,20 @@ final class Daemon {
     private(set) var process: Process
     private let standardError: FileHandle?
     private let environment: [String: String]
+    /// For the next start.
+    var arguments: [String]
 
     /// - Parameters:
     ///   - standardError: where its log goes; without one, to the file `log`.
     ///   - environment: in addition to this process's own.
-    init(standardError: FileHandle? = nil, environment: [String: String] = [:]) throws {
+    ///   - arguments: in addition to those that every daemon here has.
+    init(
+        standardError: FileHandle? = nil, environment: [String: String] = [:],
+        arguments: [String] = []
+    ) throws {
         self.standardError = standardError
         self.environment = environment
+        self.arguments = arguments
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("busbar-system-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
@@ -82,10 +89,11 @@ final class Daemon {
     func start() throws {
         process = Process()
         process.executableURL = Programs.directory.appendingPathComponent("busbard")
-        process.arguments = [
-            "--site", Programs.site, "--board", "simulated", "--state-dir", stateDirectory.path,
-            "--socket", socket,
-        ]
+        process.arguments =
+            [
+                "--site", Programs.site, "--board", "simulated", "--state-dir", stateDirectory.path,
+                "--socket", socket,
+            ] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardError = try standardError ?? log()
         try process.run()

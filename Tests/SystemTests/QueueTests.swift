@@ -30,9 +30,39 @@ struct QueueTests {
         let table = try daemon.busbar("queue").output
         #expect(table.hasPrefix("LANE       EVENTS"))
         #expect(table.contains("telemetry       1"))
+        #expect(table.contains("ACKNOWLEDGED UP TO  WAITING  OLDEST WAITS  PER HOUR  DROPPED"))
+        #expect(table.contains(" at this hour's rate, if nothing is acknowledged meanwhile.\n"))
         #expect(table.contains("No uplink: events stay here until their lane is full.\n"))
         #expect(table.contains("Written today: "))
         try export(daemon)
+    }
+
+    @Test(
+        "what becomes of a lane is said in one sentence",
+        arguments: [
+            (
+                nil, true,
+                "event: full; the oldest events are dropped for new ones, although the cluster "
+                    + "does not have them.\n"
+            ),
+            (0, false, "event: full within the hour at this hour's rate, if nothing"),
+            (1, false, "event: full in 1 hour at this hour's rate, if nothing"),
+            (47, false, "event: full in 47 hours at this hour's rate, if nothing"),
+            (48, false, "event: full in 2 days at this hour's rate, if nothing"),
+        ] as [(Int64?, Bool, String)])
+    func sentences(hours: Int64?, isDropping: Bool, sentence: String) throws {
+        let place = try LocalSocket()
+        let lane: JSONValue = [
+            "lane": "event", "events": JSONValue(Int64(60)), "acknowledged": JSONValue(Int64(50)),
+            "dropped": JSONValue(Int64(1_234)), "dropping": .bool(isDropping),
+            "full_in_hours": hours.map { JSONValue($0) } ?? .null,
+        ]
+        place.answer(["lanes": .array([lane]), "uplink": "known"])
+        let result = try Programs.run("busbar", ["queue", "--socket", place.path])
+        #expect(result.code == 0, "\(result.error)")
+        #expect(result.output.contains(sentence), "\(result.output)")
+        #expect(result.output.contains("1234\n"))
+        #expect(result.output.components(separatedBy: "event: ").count == 2, "one sentence")
     }
 
     private func export(_ daemon: Daemon) throws {
@@ -42,6 +72,7 @@ struct QueueTests {
         #expect(result.code == 0, "\(result.error)")
         let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
         #expect(result.output == "\(lines.count) events are in \(file).\n")
+        #expect(!result.output.contains("left out"))
         let events = try lines.map { try JSONValue.parse(Array($0.utf8)) }
         let identities = events.compactMap { $0["id"]?.string }
         #expect(identities.count == lines.count)
@@ -57,15 +88,20 @@ struct QueueTests {
 
         let again = try daemon.busbar("queue", "export", file, "--state-dir", state)
         #expect(again.code == 1)
-        #expect(again.error.contains("nothing was exported: \(file): open: File exists"))
+        #expect(
+            again.error
+                == "busbar: nothing was exported: \(file): open: File exists (errno 17); choose "
+                + "another name: nothing is replaced\n")
         let alarms = daemon.directory.appendingPathComponent("telemetry.jsonl").path
         let one = try daemon.busbar(
             "queue", "export", alarms, "--lane", "telemetry", "--state-dir", state, "--json")
         #expect(try json(one)["events"]?.int == 1)
+        #expect(try json(one)["unsound"]?.int == 0)
         let nowhere = try daemon.busbar(
             "queue", "export", alarms + "2", "--state-dir", daemon.directory.path)
         #expect(nowhere.code == 1)
         #expect(nowhere.error.contains("unable to open database file"), "\(nowhere.error)")
+        #expect(nowhere.error.contains("; check the path and who may read it, and whether busbard"))
         #expect(!FileManager.default.fileExists(atPath: alarms + "2.part"))
     }
 }

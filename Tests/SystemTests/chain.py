@@ -266,6 +266,8 @@ class Chain:
         self.parts["uplink"].start([
             self.programs / "busbar-uplink", "--site", self.site,
             "--journal", self.directory / "state", "--state-dir", self.directory / "uplink",
+            # Named, the folder counts as one in memory: a fresh status each second.
+            "--status-dir", self.directory / "uplink",
             "--credentials", self.credentials, "--socket", self.socket, *self.profile,
         ])
 

@@ -133,8 +133,33 @@ class Broker:
             other.sign("wrong", DEVICE)
             return other
 
+        def other_key():
+            # The certificate of one pair with the key of another.
+            self.chain.certificates.sign("wrong", DEVICE)
+            self.chain.certificates.key("wrong")
+            return self.chain.certificates
+
+        def garbage():
+            self.chain.certificates.key("wrong")
+            pathlib.Path(self.chain.certificates.path("wrong.crt")).write_text("no PEM\n")
+            return self.chain.certificates
+
+        def other_name():
+            self.chain.certificates.sign("wrong", "another-device")
+            return self.chain.certificates
+
         self.with_own_certificate(refused, expired)
         self.with_own_certificate(refused, unknown)
+        folder = self.chain.credentials
+        self.with_own_certificate(
+            (f"{folder}/client.key: it is no key in PEM, or does not fit {folder}/client.crt: put "
+             "the pair there",), other_key)
+        self.with_own_certificate(
+            (f"{folder}/client.crt: it is no certificate in PEM: put it and its key there, the "
+             "pair",), garbage)
+        self.with_own_certificate(
+            (f'the broker does not take events (not authorised): let the client "{DEVICE}" publish '
+             f"to busbar/v1/up/00/{DEVICE}/+, or client.crt is not for this name",), other_name)
 
     def missing_file(self):
         key = self.chain.credentials / "client.key"
@@ -149,7 +174,8 @@ class Broker:
 
     def no_broker(self):
         self.chain.parts["broker"].kill()
-        self.says("the broker cannot be reached (nobody listens there): check cable, name and port")
+        self.says("the broker cannot be reached (nobody listens there: is the broker running?): "
+                  "check cable, name and port")
         self.chain.start("broker")
         self.is_over()
 

@@ -59,6 +59,8 @@ class Device:
         self.start(
             "busbar-uplink", "--journal", self.directory / "state",
             "--state-dir", self.directory / "uplink",
+            # Named, the folder counts as one in memory: a fresh status each second.
+            "--status-dir", self.directory / "uplink",
             "--credentials", self.directory / "credentials", "--socket", self.socket,
         )
 
@@ -165,8 +167,48 @@ class Device:
             for row in self.query(f"SELECT data FROM {lane}_lane WHERE type = '{kind}.v1'")
         ]
 
+    def places_of(self, table):
+        """Where in the database's file the content of each row of a small table lies."""
+        (page,), = self.query(f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")
+        content = (self.directory / "state/journal.sqlite3").read_bytes()
+        start = (page - 1) * 4096
+        kind, cells = content[start], int.from_bytes(content[start + 3:start + 5], "big")
+        # A leaf of an index, as which SQLite keeps a table without row numbers.
+        if kind != 10 or cells == 0:
+            raise Wrong(f"{table} is not one leaf with rows: type {kind}, {cells} rows")
+        places = []
+        for number in range(cells):
+            pointer = start + 8 + 2 * number
+            cell = start + int.from_bytes(content[pointer:pointer + 2], "big")
+            # The size is one byte: these rows are short.
+            places += range(cell + 1, cell + 1 + content[cell])
+        return places
+
+    def last_numbers(self):
+        """Of each lane the greatest number that is a row or declared to be none.
+
+        - Raises Wrong where a number is both, or where one is declared that nothing has had yet.
+        """
+        numbers = {}
+        nexts = dict(self.query("SELECT lane, next FROM lanes"))
+        for index, lane in enumerate(LANES):
+            last = self.query(f"SELECT max(seq) FROM {lane}_lane")[0][0] or 0
+            for where, first, end in self.gaps():
+                if where != lane:
+                    continue
+                if end >= nexts[index]:
+                    raise Wrong(f"{lane}: {end} is declared a gap, and {nexts[index]} comes next")
+                rows = self.query(
+                    f"SELECT count(*) FROM {lane}_lane WHERE seq BETWEEN {first} AND {end}")
+                if rows[0][0]:
+                    raise Wrong(f"{lane}: {rows[0][0]} events lie in the gap {first} to {end}")
+                last = max(last, end)
+            numbers[lane] = last
+        return numbers
+
     def gaps(self):
-        return [(LANES[lane], *rest) for lane, *rest in self.query(
+        names = dict(enumerate(LANES))
+        return [(names.get(lane, f"no lane: {lane}"), *rest) for lane, *rest in self.query(
             "SELECT lane, first, last FROM gaps")]
 
 
@@ -217,7 +259,8 @@ def make_cursor(device):
 
 
 def make_victim(device):
-    """Two lives: one that said farewell, and one that was killed while locked out."""
+    """Four lives: one that said farewell, one that was killed, one that declared the numbers which
+    that left, and one that was killed while locked out."""
     for name in ("state", "uplink"):
         (device.directory / name).mkdir()
     targets = [
@@ -227,6 +270,14 @@ def make_victim(device):
     device.start_busbard()
     device.status()
     device.call(*targets)
+    device.stop("busbard")
+    device.start_busbard()
+    device.status()
+    device.call(*targets[:8])
+    time.sleep(0.3)
+    device.kill()
+    device.start_busbard()
+    device.status()
     device.stop("busbard")
     device.start_busbard()
     while device.status()["interlock"]["selfcheck"] != "done":

@@ -221,7 +221,7 @@ struct AcknowledgementTests {
         #expect(bench.statuses.count >= 3)
         #expect(bench.statuses.allSatisfy { $0.guarantee == .local })
         #expect(
-            bench.session.explanation
+            bench.explanation
                 == "the site file says guarantee \"local\": events are kept on the device and "
                 + "never sent")
     }

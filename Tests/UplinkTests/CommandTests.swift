@@ -37,8 +37,27 @@ struct CommandTests {
         #expect(bench.submitted == [command])
         #expect(bench.findings.map(\.kind) == [.commandForged])
         #expect(bench.findings[0].text.contains("was taken before"))
+        #expect(bench.session.status(now: bench.now).counters.commandsRefused == 1)
+    }
+
+    @Test("only what busbard has taken is counted as taken")
+    func counted() throws {
+        var bench = SessionBench()
+        bench.turn()
+        for id in UInt64(1)...3 {
+            bench.session.note(
+                .message(
+                    topic: Self.topic, payload: try Self.command(id: id).encoded(),
+                    isRetained: false), now: bench.now)
+            bench.turn()
+        }
+        #expect(bench.submitted.count == 3)
+        #expect(bench.session.status(now: bench.now).counters.commandsTaken == 0)
+        bench.session.note(.commandAnswered(isTaken: true), now: bench.now)
+        bench.session.note(.commandAnswered(isTaken: false), now: bench.now)
         #expect(bench.session.status(now: bench.now).counters.commandsTaken == 1)
         #expect(bench.session.status(now: bench.now).counters.commandsRefused == 1)
+        #expect(bench.findings.isEmpty)
     }
 
     struct Row: CustomTestStringConvertible, Sendable {

@@ -35,12 +35,12 @@ struct HomeAssistantTests {
         #expect(bench.home.allSatisfy { $0.isRetained })
         #expect(
             bench.home.map(\.topic) == [
-                "homeassistant/sensor/heater-1_temperature1/config",
-                "homeassistant/binary_sensor/heater-1_gas/config",
-                "homeassistant/binary_sensor/heater-1_locked_out/config",
-                "homeassistant/binary_sensor/heater-1_alarm/config",
-                "homeassistant/binary_sensor/heater-1_heat_on/config",
-                "homeassistant/sensor/heater-1_heating_state/config",
+                "homeassistant/sensor/heater-1/temperature1/config",
+                "homeassistant/binary_sensor/heater-1/gas/config",
+                "homeassistant/binary_sensor/heater-1/locked_out/config",
+                "homeassistant/binary_sensor/heater-1/alarm/config",
+                "homeassistant/binary_sensor/heater-1/heat_on/config",
+                "homeassistant/sensor/heater-1/heating_state/config",
                 "busbar/v1/state/heater-1",
             ])
         let config = try JSONValue.parse(bench.home[0].payload)
@@ -81,6 +81,28 @@ struct HomeAssistantTests {
         bench.session.note(.image(Self.image(5)), now: bench.now)
         bench.pass(.seconds(12))
         #expect(bench.home.count - before == 7)
+    }
+
+    @Test("what the broker refuses is found, tried again, and over when all of it is taken")
+    func refused() {
+        var bench = SessionBench(isHomeAssistant: true)
+        bench.publishCode = 0x87
+        bench.session.note(.image(Self.image(1)), now: bench.now)
+        bench.pass(.seconds(70))
+        #expect(bench.findings.map(\.kind) == [.messagesRefused, .messagesRefused])
+        #expect(
+            bench.findings[0].text
+                == "the broker does not take what goes to busbar/v1/status/heater-1 (not "
+                + "authorised): let the client \"heater-1\" publish as board/broker/acl has it, or "
+                + "client.crt is not for this name")
+        #expect(bench.findings[1].text.contains(" and 7 more topics (not authorised)"))
+        bench.publishCode = 0
+        bench.pass(.seconds(70))
+        #expect(bench.findings.allSatisfy { $0.isActive }, "nobody has the descriptions yet")
+        bench.pass(.seconds(160))
+        bench.session.note(.image(Self.image(2)), now: bench.now)
+        bench.pass(.seconds(12))
+        #expect(bench.findings.last.map { $0.kind == .messagesRefused && !$0.isActive } == true)
     }
 
     @Test("nothing of it unless the site asks for it")

@@ -103,6 +103,50 @@ struct LaneTests {
         #expect(bench.session.status(now: bench.now).counters.eventsMissing == 0)
     }
 
+    @Test("what counts as lost is events, not numbers that never were one or that the cluster has")
+    func lost() {
+        var bench = SessionBench()
+        bench.queue.rows[.event] = [10, 11, 21, 40].map { SessionBench.record($0) }
+        bench.queue.gaps[.event] = [1...9, 12...20, 22...29, 30...39]
+        // Acknowledged and reclaimed; skipped after an unclean stop.
+        bench.queue.harmless[.event] = [1...9, 12...20]
+        bench.turn()
+        #expect(bench.batches.map(\.header.gaps) == [[1...9, 12...20, 22...39]])
+        #expect(bench.session.status(now: bench.now).lanes[1].lost == 18)
+        // Sent again, they are not lost again.
+        bench.session.note(.disconnected(.lost("reset")), now: bench.now)
+        bench.pass(.seconds(5))
+        #expect(bench.batches.count == 2)
+        #expect(bench.session.status(now: bench.now).lanes[1].lost == 18)
+        #expect(bench.statuses.last?.lanes[1].dropped == 18)
+    }
+
+    @Test("numbers that are crossed because nobody declared them count as lost")
+    func missingIsLost() {
+        var bench = SessionBench(cursor: SessionBench.cursor(.event, 1))
+        bench.queue.rows[.event] = [4].map { SessionBench.record($0) }
+        bench.pass(.seconds(90))
+        #expect(bench.session.status(now: bench.now).lanes[1].lost == 2)
+    }
+
+    @Test(
+        "a last number that stands still keeps no event for longer than five seconds",
+        arguments: [(3, "too low"), (1_000_000, "too high")])
+    func frozenLast(last: Int64, name: String) {
+        var bench = SessionBench()
+        bench.append(1...3)
+        bench.queue.wrongLast[.event] = last
+        bench.turn()
+        bench.hear(bench.acknowledgement(3))
+        bench.pass(.seconds(20))
+        #expect(bench.session.state == .idle)
+        bench.append(4...4)
+        bench.pass(LaneProgress.askAgainAfter)
+        bench.pass(Milliseconds(250))
+        #expect(bench.batches.last?.header.last == 4, "\(name)")
+        #expect(bench.pagesRead < 40, "seldom: \(bench.pagesRead)")
+    }
+
     @Test("without a cursor the first rows may be gone: what is left is sent, with a new hash")
     func reclaimed() {
         var bench = SessionBench()
@@ -220,14 +264,14 @@ struct LaneTests {
         bench.append(1...5)
         bench.queue.failure = QueueError("disk I/O error")
         bench.pass(.seconds(5))
-        #expect(bench.session.explanation == "the journal cannot be read: disk I/O error")
+        #expect(bench.explanation == "the journal cannot be read: disk I/O error")
         #expect(bench.findings.isEmpty, "busbard may be starting")
         bench.pass(.seconds(7))
         #expect(bench.findings.map(\.kind) == [.journalUnreadable])
         bench.queue.failure = nil
         bench.pass(.seconds(5))
         #expect(bench.batches.map(\.header.last) == [5])
-        #expect(bench.session.explanation == nil)
+        #expect(bench.explanation == nil)
         #expect(bench.findings.map(\.isActive) == [true, false])
     }
 
@@ -238,7 +282,7 @@ struct LaneTests {
         bench.pass(.seconds(3))
         #expect(bench.batches.isEmpty)
         #expect(
-            bench.session.explanation
+            bench.explanation
                 == "the journal cannot be read: lane event: rows from 1 are not in order, or of "
                 + "several runs")
     }

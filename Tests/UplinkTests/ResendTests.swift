@@ -77,7 +77,7 @@ struct ResendTests {
         #expect(bench.batches.count >= 3)
         #expect(bench.findings.map(\.kind) == [.noBridge])
         #expect(
-            bench.session.explanation
+            bench.explanation
                 == "the broker takes events but no bridge acknowledges (shard 07): check that a "
                 + "busbar-bridge owns this shard, and that it reaches Kafka")
         #expect(bench.session.status(now: bench.now).state == .stalled)
@@ -88,7 +88,7 @@ struct ResendTests {
         bench.hear(bench.acknowledgement(10))
         #expect(bench.acknowledged() == 10)
         #expect(bench.findings.last.map { $0.kind == .noBridge && !$0.isActive } == true)
-        #expect(bench.session.explanation == nil)
+        #expect(bench.explanation == nil)
     }
 
     @Test("a stall is told again while it lasts, also without a connection, and once when it ends")

@@ -11,6 +11,10 @@ import Wire
 struct FakeQueue {
     var rows: [Lane: [EventRecord]] = [:]
     var gaps: [Lane: [ClosedRange<Int64>]] = [:]
+    /// Of the gaps, those in which no event is lost.
+    var harmless: [Lane: [ClosedRange<Int64>]] = [:]
+    /// What a damaged journal says of a lane's last number.
+    var wrongLast: [Lane: Int64] = [:]
     var epochs: [QueueState.EpochStart]
     var failure: QueueError?
 
@@ -20,9 +24,9 @@ struct FakeQueue {
                 let unknown = known[Int(lane.rawValue)] + 1
                 return QueueState.LaneState(
                     epochs: epochs,
-                    last: max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
-                    oldestUnixMilliseconds: rows(of: lane, from: unknown).first?
-                        .wall.unixMilliseconds,
+                    last: wrongLast[lane]
+                        ?? max(rows[lane]?.last?.seq ?? 0, gaps[lane]?.last?.upperBound ?? 0),
+                    oldest: rows(of: lane, from: unknown).first?.moment,
                     gaps: (gaps[lane] ?? []).filter { $0.upperBound >= unknown })
             })
     }
@@ -45,7 +49,9 @@ struct FakeQueue {
             found.prefix { $0.run == found.first?.run && $0.epoch == found.first?.epoch })
         let last = records.last?.seq ?? from - 1
         let declared = (gaps[lane] ?? []).filter { $0.upperBound >= from && $0.lowerBound <= last }
-        return QueuePage(lane: lane, from: from, records: records, gaps: declared)
+        return QueuePage(
+            lane: lane, from: from, records: records, gaps: declared,
+            losses: declared.filter { harmless[lane]?.contains($0) != true })
     }
 }
 
@@ -82,6 +88,7 @@ struct SessionBench {
     var publishCode: UInt8? = 0
     var subscribeCodes: [UInt8] = [1, 1, 1]
     var acceptsConnections = true
+    var clockQuality = ClockQuality.synced
     var connectFailure = ConnectFailure.unreachable("Connection refused")
 
     init(
@@ -205,7 +212,7 @@ struct SessionBench {
         while now < end {
             let until = turn()
             now = min(end, max(until, now + Milliseconds(1)))
-            session.note(.wall(Self.wall(now)), now: now)
+            session.note(.wall(Self.wall(now, clockQuality)), now: now)
         }
         turn()
     }
@@ -250,6 +257,8 @@ struct SessionBench {
                 payload: key.seal(acknowledgement).encoded(), isRetained: isRetained), now: now)
         turn()
     }
+
+    var explanation: String? { session.explanation(now: now) }
 
     func acknowledged(_ lane: Lane = .event) -> Int64 { session.place[lane]?.upTo ?? 0 }
 

@@ -63,6 +63,11 @@ extension BridgeSnapshot {
             "Events not taken, which their devices send again, by reason")
         left.add([("reason", "early")], counters.early)
         left.add([("reason", "no_room")], counters.noRoom)
+        var refused = MetricFamily(
+            "busbar_bridge_publications_refused_total", .counter,
+            "What the broker did not take from the bridge, by kind")
+        refused.add([("kind", "hello")], counters.hellosRefused)
+        refused.add([("kind", "acknowledgement")], counters.acknowledgementsRefused)
         return [
             MetricFamily(
                 "busbar_bridge_events_total", .counter, "Events taken, each once",
@@ -87,6 +92,7 @@ extension BridgeSnapshot {
             MetricFamily(
                 "busbar_bridge_acknowledgements_total", .counter,
                 "Acknowledgements published", value: counters.acknowledgements),
+            refused,
         ]
     }
 

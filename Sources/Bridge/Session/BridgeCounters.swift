@@ -40,6 +40,9 @@ public struct BridgeCounters: Hashable, Sendable {
     public var deadLettersLost: UInt64 = 0
 
     public var acknowledgements: UInt64 = 0
+    /// Hellos and acknowledgements that the broker did not take.
+    public var hellosRefused: UInt64 = 0
+    public var acknowledgementsRefused: UInt64 = 0
     /// Lanes forgotten to make room.
     public var lanesForgotten: UInt64 = 0
 

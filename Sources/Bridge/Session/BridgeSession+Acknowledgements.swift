@@ -48,6 +48,7 @@ extension BridgeSession {
             partition: place.partition, offset: place.offset, digest: end.digest,
             bridge: settings.instance, isDevelopment: isDevelopment)
         return Publication(
+            kind: .acknowledgement,
             topic: Topics.ack(device: lane.identity.device, lane: lane.identity.lane),
             payload: lane.key.seal(acknowledgement).encoded(), isRetained: true)
     }

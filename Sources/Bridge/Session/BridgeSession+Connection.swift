@@ -17,6 +17,64 @@ extension BridgeSession {
         subscription = .none
         saying = nil
         shardsToTell = []
+        refusals.removeAll()
+    }
+
+    /// The broker's answer to a publication.
+    /// - Parameter reasonCode: of PUBACK; from 0x80 on the broker has not taken it.
+    public mutating func notePublished(
+        _ publication: Publication, reasonCode: UInt8, now: Instant
+    ) {
+        let kind = publication.kind
+        guard reasonCode >= 0x80 else {
+            if !refusals.isEmpty, refusals[kind]?.publication.topic == publication.topic {
+                refusals[kind] = nil
+                notice("the broker takes what the bridge publishes on \(publication.topic) again")
+            }
+            return
+        }
+        switch kind {
+        case .hello: counters.hellosRefused += 1
+        case .acknowledgement: counters.acknowledgementsRefused += 1
+        }
+        if refusals[kind] == nil {
+            notice(
+                "the broker refuses what the bridge publishes on \(publication.topic): "
+                    + "\(Self.text(ofReason: reasonCode)). Let its access list allow this bridge "
+                    + "to write there, and look whether --cert is the bridge's own certificate")
+        }
+        refusals[kind] = Refusal(
+            publication: publication, reasonCode: reasonCode,
+            tryAgain: refusals[kind]?.tryAgain ?? now + settings.refusalRetry)
+    }
+
+    /// Without the topic: a hello is said anew when the reason changes, and there are many devices.
+    private var refusal: String? {
+        for kind in Publication.Kind.allCases {
+            guard let refusal = refusals[kind] else { continue }
+            return "the MQTT broker refuses the bridge's \(kind.rawValue)s: "
+                + Self.text(ofReason: refusal.reasonCode)
+        }
+        return nil
+    }
+
+    private static func text(ofReason code: UInt8) -> String {
+        "reason 0x\(String(code, radix: 16))"
+    }
+
+    /// Says again what was refused: nothing else would show that the broker was mended. The devices
+    /// may send nothing while the bridge says that it is not ready.
+    private mutating func refusedBefore(now: Instant) -> Publication? {
+        for kind in Publication.Kind.allCases {
+            guard let refusal = refusals[kind], refusal.tryAgain <= now else { continue }
+            refusals[kind]?.tryAgain = now + settings.refusalRetry
+            switch kind {
+            // As it is now, to all shards.
+            case .hello: saying = nil
+            case .acknowledgement: return refusal.publication
+            }
+        }
+        return nil
     }
 
     /// - Parameter refusal: what the broker said, if it granted less than asked.
@@ -68,7 +126,7 @@ extension BridgeSession {
         switch subscription {
         case .none, .asked: return "not subscribed at the MQTT broker yet"
         case .refused(let reason): return "the MQTT broker refuses the subscription: \(reason)"
-        case .granted: return sinkUnreadiness(now: now)
+        case .granted: return refusal ?? sinkUnreadiness(now: now)
         }
     }
 
@@ -122,14 +180,19 @@ extension BridgeSession {
             subscription = .asked
             return .subscribe(settings.shards.map { Topics.up(shard: $0) })
         }
+        if !refusals.isEmpty, let publication = refusedBefore(now: now) {
+            return .publish(publication)
+        }
         return hello(wall: wall, now: now)
     }
 
     /// The next hello, if what is to be said has changed: to one shard after the other.
     private mutating func hello(wall: WallTime, now: Instant) -> Action? {
-        let reason = unreadiness(now: now).map { String($0.prefix(400)) }
-        // While the broker's answer is on its way there is nothing to say.
-        guard subscription != .asked, stop == nil || isDrained else { return nil }
+        let reason = unreadiness(now: now)
+        // While the broker's answer is on its way there is nothing to say; and the last word comes
+        // last, whatever was finished.
+        let isLast = stop.map { isDrained || $0.deadline <= now } ?? true
+        guard subscription != .asked || stop != nil, isLast else { return nil }
         if saying?.isReady != (reason == nil) || saying?.kind != kindOfReason(reason) {
             saying = Saying(
                 isReady: reason == nil, reason: reason, kind: kindOfReason(reason),
@@ -140,10 +203,25 @@ extension BridgeSession {
         let hello = BridgeHello(
             bridge: settings.instance, session: settings.session, shards: settings.shards,
             guarantee: saying.isReady ? .kafka : .none, isDevelopment: saying.isDevelopment,
-            reason: saying.reason, sinceUnixMilliseconds: saying.sinceUnixMilliseconds)
+            reason: saying.reason.map(Self.line),
+            sinceUnixMilliseconds: saying.sinceUnixMilliseconds)
         return .publish(
             Publication(
-                topic: Topics.hello(shard: shard), payload: hello.encoded(), isRetained: true))
+                kind: .hello, topic: Topics.hello(shard: shard), payload: hello.encoded(),
+                isRetained: true))
+    }
+
+    /// A reason as devices read it: one line of 1 to 400 bytes. Some come from librdkafka, or from
+    /// the brokers, and have line feeds.
+    private static func line(_ reason: String) -> String {
+        var line = ""
+        for scalar in reason.unicodeScalars {
+            let isControl = scalar.value < 0x20 || scalar.value == 0x7F
+            let next: Unicode.Scalar = isControl ? " " : scalar
+            guard line.utf8.count + UTF8.width(next) <= 400 else { break }
+            line.unicodeScalars.append(next)
+        }
+        return line.isEmpty ? "no reason given" : line
     }
 
     /// Digits change each second in some reasons; a hello each second would tell nobody more.
@@ -163,6 +241,7 @@ extension BridgeSession {
             guarantee: .none, isDevelopment: false, reason: "the bridge is gone without a word",
             sinceUnixMilliseconds: wall.unixMilliseconds)
         return Publication(
+            kind: .hello,
             topic: settings.shards.first.map { Topics.hello(shard: $0) } ?? "",
             payload: hello.encoded(), isRetained: true)
     }

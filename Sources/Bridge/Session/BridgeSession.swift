@@ -30,6 +30,12 @@ public struct BridgeSession: Sendable {
     }
 
     public struct Publication: Hashable, Sendable {
+        public enum Kind: String, Hashable, Sendable, CaseIterable {
+            case hello
+            case acknowledgement
+        }
+
+        public var kind: Kind
         public var topic: String
         public var payload: [UInt8]
         public var isRetained: Bool
@@ -45,6 +51,8 @@ public struct BridgeSession: Sendable {
     /// What was said in the last hello on this connection, and the shards still to be told.
     var saying: Saying?
     var shardsToTell: ArraySlice<Shard> = []
+    /// What the broker refused last of each kind, and has not taken since.
+    var refusals: [Publication.Kind: Refusal] = [:]
     var stop: Stop?
 
     var lanes: [Int: ServedLane] = [:]
@@ -87,6 +95,13 @@ public struct BridgeSession: Sendable {
     struct Stop: Sendable {
         var deadline: Instant
         var didUnsubscribe = false
+    }
+
+    /// A publication that the broker did not take.
+    struct Refusal: Sendable {
+        var publication: Publication
+        var reasonCode: UInt8
+        var tryAgain: Instant
     }
 
     /// What a hello says.

@@ -38,6 +38,9 @@ public struct BridgeSettings: Sendable {
     public var reportDeadline = Milliseconds.seconds(30)
     /// After a full sink, when to try again unless a report comes first.
     public var sinkRetry = Milliseconds(10)
+    /// What the broker refused is said again so long after. 30 s: chosen; whoever mends an access
+    /// list sees it work while still there.
+    public var refusalRetry = Milliseconds.seconds(30)
     /// A stop waits so long for reports. 10 s: within what Kubernetes (30 s) and systemd (90 s)
     /// give.
     public var drainLimit = Milliseconds.seconds(10)

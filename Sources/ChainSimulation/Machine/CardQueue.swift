@@ -19,7 +19,7 @@ struct CardQueue: QueueReader {
                             .init(epoch: $0.epoch, first: max(1, $0.first - shift))
                         },
                         last: max(0, lane.last - shift),
-                        oldestUnixMilliseconds: lane.oldestUnixMilliseconds)
+                        oldest: lane.oldest)
                 })
         } catch { throw QueueError("\(error)") }
     }
@@ -38,8 +38,12 @@ struct CardQueue: QueueReader {
             records.append(record)
         }
         let end = records.last?.seq ?? from
-        let gaps = page.gaps.filter { $0.upperBound >= from && $0.lowerBound <= end }
-        return QueuePage(lane: page.lane, from: from, records: records, gaps: gaps)
+        func here(_ ranges: [ClosedRange<Int64>]) -> [ClosedRange<Int64>] {
+            ranges.filter { $0.upperBound >= from && $0.lowerBound <= end }
+        }
+        return QueuePage(
+            lane: page.lane, from: from, records: records, gaps: here(page.gaps),
+            losses: here(page.losses))
     }
 
     func page(
@@ -50,9 +54,12 @@ struct CardQueue: QueueReader {
             var page = try connection.page(
                 of: lane, from: from + shift, maxEvents: maxEvents, maxBytes: maxBytes)
             for index in page.records.indices { page.records[index].seq -= shift }
-            let gaps = page.gaps.filter { $0.upperBound > shift }
-                .map { max(1, $0.lowerBound - shift)...($0.upperBound - shift) }
-            return QueuePage(lane: lane, from: from, records: page.records, gaps: gaps)
+            func shifted(_ gaps: [StoredGap]) -> [ClosedRange<Int64>] {
+                gaps.filter { $0.last > shift }.map { max(1, $0.first - shift)...($0.last - shift) }
+            }
+            return QueuePage(
+                lane: lane, from: from, records: page.records, gaps: shifted(page.gaps),
+                losses: shifted(page.gaps.filter(\.reason.isLoss)))
         } catch { throw QueueError("\(error)") }
     }
 }

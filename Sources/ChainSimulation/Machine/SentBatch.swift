@@ -78,5 +78,6 @@ extension QueuePage {
         let lost = records.remove(at: records.count / 2)
         gaps.append(lost.seq...lost.seq)
         gaps.sort { $0.lowerBound < $1.lowerBound }
+        losses.append(lost.seq...lost.seq)
     }
 }

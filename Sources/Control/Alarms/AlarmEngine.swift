@@ -19,7 +19,7 @@ struct AlarmEngine: ~Copyable {
     static let shelfMaximum = Milliseconds(12 * 3_600_000)
 
     private let plan: AlarmPlan
-    private(set) var views: InlineArray<52, AlarmView>
+    private(set) var views: InlineArray<53, AlarmView>
     private(set) var active = AlarmSet()
     private var found = AlarmSet()
     private var fatals: InlineArray<16, AlarmCode>
@@ -32,10 +32,10 @@ struct AlarmEngine: ~Copyable {
     private(set) var errors = AlarmSet()
     /// Found in this tick because of something that has a correlation of its own, and which.
     private var caused = AlarmSet()
-    private var causes: InlineArray<52, Correlation>
+    private var causes: InlineArray<53, Correlation>
     private var shelved = AlarmSet()
     private var chattering = AlarmSet()
-    private var earlierRaises: InlineArray<52, (Instant, Instant)>
+    private var earlierRaises: InlineArray<53, (Instant, Instant)>
     private var raises: InlineArray<11, Instant>
     private var raiseIndex = 0
     private var isFlood = false

@@ -170,6 +170,11 @@ public func alarmDefinition(_ code: AlarmCode) -> AlarmDefinition {
         return row(
             "relay board tripped by itself", .fatal, .interlock,
             "Read its trip cause with busbar why E406, mend that, then reset at the site.")
+    case .emergencyStop:
+        return row(
+            "emergency stop pressed", .fatal, .interlock,
+            "Find out why it was pressed, make that safe, release the stop, then reset at the site."
+        )
     case .busSilent:
         return row(
             "CAN bus silent or off", .warning, .signals,

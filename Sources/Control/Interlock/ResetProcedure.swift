@@ -10,6 +10,10 @@ struct ResetButton: Sendable {
     static let pressMinimum = Milliseconds(1_000)
     static let pressMaximum = Milliseconds(5_000)
     static let stuckAfter = Milliseconds(10_000)
+    /// A contact bounces for some milliseconds after it moved (20 ms are taken as the worst of a
+    /// push button; chosen half as much again). The first change counts at once, those that follow
+    /// within this time are the bounce. With ticks of 100 ms it changes nothing.
+    static let bounce = Milliseconds(30)
 
     struct Press: Hashable, Sendable {
         var began: Instant
@@ -34,7 +38,7 @@ struct ResetButton: Sendable {
             isStuck = isDown
             return nil
         }
-        if isDown == isPressed {
+        if isDown == isPressed || now - since < Self.bounce {
             if isPressed, now - since >= Self.stuckAfter { isStuck = true }
             return nil
         }

@@ -19,7 +19,9 @@ struct SelfCheck: Sendable {
     /// K2 drops between these after the last edge (§7.6, step 7).
     static let dropEarliest = Milliseconds(200)
     static let dropLatest = Milliseconds(400)
-    static let permitEdges: UInt8 = 5
+    /// Even, so that the line is low after them. Driving it low then changes nothing: a monostable
+    /// that either edge retriggers would take that change for one more edge, which nobody counts.
+    static let permitEdges: UInt8 = 4
     /// What a run that was killed left on may need to fall: the longest lease (1 000 ms) and K2. A
     /// board that answers has this long to tell its identity, too.
     static let settleSpan = Milliseconds(1_500)

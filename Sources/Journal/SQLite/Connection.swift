@@ -24,7 +24,8 @@ struct Connection: ~Copyable {
         let code = sqlite3_open_v2(
             path, &opened, flags | SQLITE_OPEN_NOMUTEX, directory.storage.databaseFileSystem)
         guard code == SQLITE_OK, let opened else {
-            let error = JournalError(opened, code: code, operation: "open", path: path)
+            var error = JournalError(opened, code: code, operation: "open", path: path)
+            error.side = mode == .readOnly ? .reader : .writer
             sqlite3_close_v2(opened)
             throw error
         }

@@ -23,6 +23,14 @@ enum RowChecksum {
         n, epoch, reason, wall_ms, alarm_first, event_first, telemetry_first
         """
     static let runColumns = "n, run, boot, wall_ms, clock"
+    /// Of `lanes`: where a lane's numbers stand.
+    static let placeColumns = "lane, reserved_to, next, counted_to, bytes, dropped"
+    static let gapColumns = "g.lane, g.first, g.last, g.reason"
+
+    /// Whether a declared gap, named g, is as it was written: one with another end would hide every
+    /// event that gets a number in it. Those of before there were checksums count as sound here; a
+    /// start looks at them more closely.
+    static let isSoundGap = "(g.checksum IS NULL OR g.checksum = row_checksum(\(gapColumns)))"
 
     /// Makes the function known to a connection.
     static func register(with handle: OpaquePointer) -> Int32 {

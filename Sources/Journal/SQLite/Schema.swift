@@ -7,7 +7,7 @@ enum Schema {
     /// What `PRAGMA user_version` says after all of them.
     static var version: Int64 { Int64(migrations.count) }
 
-    static let migrations = [migration1, migration2, migration3, migration4]
+    static let migrations = [migration1, migration2, migration3, migration4, migration5]
 
     /// Columns of a lane: `seq` is ours, never SQLite's, and there is no second index, because each
     /// would be written with every event. Times end in their unit; `mono_ms` is of `run`.
@@ -91,6 +91,17 @@ enum Schema {
         CREATE TABLE inbox_bounds(
             n INTEGER PRIMARY KEY CHECK(n = 1), since_ms INTEGER, forgotten_ms INTEGER NOT NULL);
         INSERT INTO inbox_bounds VALUES(1, NULL, 0);
+        """
+
+    /// What tells that a gap, and where a lane's numbers stand, is as it was written; null in rows
+    /// of before, until the first start. `dropped` counts the rows that a lane has lost; what was
+    /// dropped before is known by its gaps alone.
+    private static let migration5 = """
+        ALTER TABLE gaps ADD COLUMN checksum INTEGER;
+        ALTER TABLE lanes ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE lanes ADD COLUMN checksum INTEGER;
+        UPDATE lanes SET dropped = (SELECT CAST(total(last - first + 1) AS INTEGER) FROM gaps g
+        WHERE g.lane = lanes.lane AND g.reason = 1);
         """
 
     /// Brings the file to this version, one transaction a migration.

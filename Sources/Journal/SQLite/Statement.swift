@@ -76,8 +76,8 @@ struct Statement: ~Copyable {
         while try step() {}
     }
 
-    /// Runs to the end with two texts and a blob that SQLite does not copy: it has them for this run
-    /// alone.
+    /// Runs to the end with two texts and a blob that SQLite does not copy: it has them for this
+    /// run alone.
     borrowing func run(
         lending first: (index: Int32, text: String), _ second: (index: Int32, text: String),
         blob: (index: Int32, bytes: [UInt8])
@@ -180,6 +180,9 @@ extension JournalError {
             origin: .sqlite, code: code & 0xFF,
             extendedCode: extended & 0xFF == code & 0xFF ? extended : code,
             message: message ?? String(cString: sqlite3_errstr(code)), operation: operation,
-            path: path)
+            path: path,
+            // A connection of the journal itself is never read-only: see `Connection`.
+            side: database.map { sqlite3_db_readonly($0, "main") == 1 } ?? false
+                ? .reader : .writer)
     }
 }

@@ -128,7 +128,7 @@ extension FindingKind {
     var condition: ShellConditions? {
         switch self {
         case .forgedAcknowledgement, .commandForged, .clientTakenOver: .clusterForgery
-        case .commandRefused: nil
+        case .commandRefused, .messagesRefused: nil
         case .noBridge, .eventsRefused: .uplinkStalled
         case .rolledBack, .numbersMissing, .journalUnreadable: .clusterDisagrees
         }

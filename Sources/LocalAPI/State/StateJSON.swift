@@ -112,6 +112,7 @@ final class StateJSON {
             "power_sense": .string(interlock.powerSense.name),
             "monostable": .string(interlock.monostable.name),
             "reset_button": .string(interlock.resetButton.name),
+            "emergency_stop": .string(interlock.emergencyStop.name),
             "board_failures": JSONValue(interlock.boardFailures),
             "board": [
                 "answers": .bool(interlock.actual != nil),

@@ -1,11 +1,17 @@
 public import JSON
 
-/// What is known of busbar-uplink from the file that it writes each second: the daemon asks nobody
+/// What is known of busbar-uplink from the file that it writes of itself: the daemon asks nobody
 /// and waits for nobody.
 public struct UplinkReport: Sendable {
     public static let fileName = "status.json"
-    /// It writes each second. Ten are a slow card, or a resolver that does not answer.
+    /// Beyond the period that it names itself. Ten seconds are a slow card, or a resolver that does
+    /// not answer.
     public static let staleAfter: Int64 = 10_000
+    /// It writes once a minute where the file wears a card.
+    private static let periodMax: Int64 = 60_000
+    /// A status with every finding has 6 kB.
+    public static let sizeMax = 64 << 10
+    public static let limits = JSONLimits(depth: 8, size: sizeMax)
 
     private let directory: String?
     private let bytes: [UInt8]?
@@ -35,11 +41,11 @@ public struct UplinkReport: Sendable {
         }
         guard let bytes else {
             return reply(
-                problem: "\(directory)/\(Self.fileName) is not there: busbar-uplink has never run: "
-                    + "systemctl status busbar-uplink")
+                problem:
+                    "\(directory)/\(Self.fileName) is not there: busbar-uplink has never run, or "
+                    + "has another --status-dir: systemctl status busbar-uplink")
         }
-        let limits = JSONLimits(depth: 8, size: 64 << 10)
-        guard let status = try? JSONValue.parse(bytes, limits: limits), status["v"]?.int == 1,
+        guard let status = try? JSONValue.parse(bytes, limits: Self.limits), status["v"]?.int == 1,
             let writtenAt = status["written_mono_ms"]?.int
         else {
             return reply(
@@ -55,7 +61,10 @@ public struct UplinkReport: Sendable {
         }
         let age = monotonicMs - writtenAt
         let isStopped = status["state"]?.string == "stopped"
-        guard age > Self.staleAfter || isStopped else { return reply(status: status, age: age) }
+        let period = min(max(0, status["period_ms"]?.int ?? 0), Self.periodMax)
+        guard age - period > Self.staleAfter || isStopped else {
+            return reply(status: status, age: age)
+        }
         let problem =
             isStopped
             ? "busbar-uplink was stopped: systemctl start busbar-uplink"

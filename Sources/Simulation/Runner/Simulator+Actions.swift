@@ -110,12 +110,14 @@ extension World {
     /// Does to plant, node, bus and board what `action` says. Actions on the process and its
     /// requests are not the world's; they change nothing here.
     public mutating func apply(
-        _ action: WorldAction, bus: inout SimulatedCANBus, board: inout SimulatedRelayBoard
+        _ action: WorldAction, bus: inout SimulatedCANBus,
+        board: inout some WorldBoard & ~Copyable
     ) {
         switch action {
         case .pressReset, .releaseReset:
             isButtonPressed = action == .pressReset
             board.setLocalReset(active: isButtonPressed)
+        case .pressStop, .releaseStop: plant.isStopPressed = action == .pressStop
         case .force, .release, .sample, .set, .offset, .flame:
             applyToSensors(action)
         case .node(let fault, let signal, let isOn):
@@ -127,8 +129,12 @@ extension World {
         case .flood(let rate): floodPerSecond = rate
         case .errorFrames(let rate): errorFramesPerSecond = rate
         case .silenceBoard, .delayBoard, .restartBoard, .stickPins, .freePins, .damageTransfers,
-            .driftBoard, .weld, .weldK2:
-            applyToBoard(action, &board)
+            .driftBoard:
+            board.suffer(action, at: Instant(now))
+        case .weld(let relays, let isWelded):
+            plant.welded =
+                isWelded ? plant.welded.union(relays) : plant.welded.subtracting(relays)
+        case .weldK2(let isWelded): plant.isK2Welded = isWelded
         case .command, .shelve, .stopProcess, .kill, .powerCycle, .stepWallClock, .lockoutCopy,
             .diskFull, .write:
             break
@@ -147,28 +153,6 @@ extension World {
         case .set(let quantity, let value): plant.set(quantity, value, at: now)
         case .offset(let channel, let value): node.setOffset(value, channel: channel)
         case .flame(let mode): plant.flameMode = mode
-        default: preconditionFailure("apply sends only these here")
-        }
-    }
-
-    private mutating func applyToBoard(
-        _ action: WorldAction, _ board: inout SimulatedRelayBoard
-    ) {
-        switch action {
-        case .silenceBoard(let span):
-            board.silence(from: Instant(now), to: Instant(now + span))
-        case .delayBoard(let delay): board.delayTransfers(by: Milliseconds(delay))
-        case .restartBoard(let cause, let span):
-            board.restart(by: cause, answersAfter: Milliseconds(span))
-        case .stickPins(let relays, let isHigh):
-            if isHigh { board.stickHigh(relays) } else { board.stickLow(relays) }
-        case .freePins(let relays): board.unstick(relays)
-        case .damageTransfers(let count): board.damageTransfers(Int(count))
-        case .driftBoard(let permille): board.setDrift(permille: Int(permille))
-        case .weld(let relays, let isWelded):
-            plant.welded =
-                isWelded ? plant.welded.union(relays) : plant.welded.subtracting(relays)
-        case .weldK2(let isWelded): plant.isK2Welded = isWelded
         default: preconditionFailure("apply sends only these here")
         }
     }

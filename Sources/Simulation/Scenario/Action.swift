@@ -13,6 +13,8 @@ public enum WorldAction: Hashable, Sendable {
     case shelve(AlarmCode, forMs: Int64, Requester)
     case pressReset
     case releaseReset
+    case pressStop
+    case releaseStop
 
     // What the sensors say.
     case force(SignalID, from: Int32?, to: Int32, overMs: Int64)

@@ -107,7 +107,7 @@ extension Fields {
 /// What people ask for.
 private enum RequestWord: String, CaseIterable {
     case demand, setTarget, acknowledge, shelve, unshelve, outOfService
-    case resetRemotely, pressReset, releaseReset
+    case resetRemotely, pressReset, releaseReset, pressStop, releaseStop
 
     func read(_ fields: inout Fields) throws(ScenarioError) -> ActionReader.Reading {
         switch self {
@@ -143,6 +143,8 @@ private enum RequestWord: String, CaseIterable {
             return .init(.command(.resetRemotely, try fields.requester(default: .cluster)))
         case .pressReset: return .init(.pressReset, undoneBy: .releaseReset)
         case .releaseReset: return .init(.releaseReset)
+        case .pressStop: return .init(.pressStop, undoneBy: .releaseStop)
+        case .releaseStop: return .init(.releaseStop)
         }
     }
 }

@@ -20,9 +20,11 @@ public enum FlameMode: UInt8, Sendable {
 public struct Contacts: Hashable, Sendable {
     public var relays = RelayMask.none
     public var k2 = false
+    /// The emergency stop before both is pressed.
+    public var isStopped = false
 
     /// Supply behind both contactors.
-    public var isPowered: Bool { relays.contains(.power) && k2 }
+    public var isPowered: Bool { relays.contains(.power) && k2 && !isStopped }
 }
 
 /// The tank, its heat and its water, as far as the sensors see them. Exact integers: the
@@ -51,6 +53,7 @@ public struct Plant: Sendable {
     var heatsOnlyInRun = true
 
     public private(set) var contacts = Contacts()
+    public var isStopPressed = false
     /// Relays whose contacts are welded: closed, whatever the coil does.
     var welded = RelayMask.none
     var isK2Welded = false
@@ -110,6 +113,7 @@ public struct Plant: Sendable {
         settledAt = now
         contacts.relays = pins.union(welded)
         contacts.k2 = isK2Held || isK2Welded
+        contacts.isStopped = isStopPressed
         let powered = contacts.isPowered
         let isValveOpen = powered && contacts.relays.contains(.valve)
         if !isValveOpen {

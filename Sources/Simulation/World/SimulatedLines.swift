@@ -24,6 +24,7 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
         if plan.hasPowerSense { readings.powerSense = .inactive }
         if plan.hasMonostable { readings.monostable = .inactive }
         if plan.hasResetButton { readings.resetButton = .inactive }
+        if plan.hasEmergencyStop { readings.emergencyStop = .inactive }
     }
 
     /// When K2 opens unless another edge comes.
@@ -42,7 +43,9 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     /// K2 has dropped out, and with it what the permit line was for.
     mutating func noteDropOut() { isPermitted = false }
 
-    mutating func set(powerSense: Bool, monostable: Bool, resetButton: Bool) {
+    mutating func set(
+        powerSense: Bool, monostable: Bool, resetButton: Bool, emergencyStop: Bool
+    ) {
         if readings.powerSense != .notFitted {
             readings.powerSense = powerSense ? .active : .inactive
         }
@@ -51,6 +54,9 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
         }
         if readings.resetButton != .notFitted {
             readings.resetButton = resetButton ? .active : .inactive
+        }
+        if readings.emergencyStop != .notFitted {
+            readings.emergencyStop = emergencyStop ? .active : .inactive
         }
     }
 }

@@ -60,7 +60,7 @@ public struct World: Sendable {
     /// Lets time pass until `target`. Frames that are due before it are sent; those due at it wait
     /// for `deliver`, so that what a scenario does at that time is in them.
     public mutating func advance(
-        to target: Int64, bus: inout SimulatedCANBus, board: inout SimulatedRelayBoard,
+        to target: Int64, bus: inout SimulatedCANBus, board: inout some WorldBoard & ~Copyable,
         lines: inout SimulatedLines
     ) {
         precondition(target >= now, "time goes forward")
@@ -79,7 +79,8 @@ public struct World: Sendable {
 
     /// Takes note of what a tick, or a scenario's action, did to board, lines and contacts.
     public mutating func settle(
-        board: inout SimulatedRelayBoard, lines: inout SimulatedLines, isForced: Bool = false
+        board: inout some WorldBoard & ~Copyable, lines: inout SimulatedLines,
+        isForced: Bool = false
     ) {
         if !board.changes.isEmpty { board.removeChanges() }
         let held = lines.opensAt.rawValue > now
@@ -109,7 +110,8 @@ public struct World: Sendable {
             note(.power(isClosed: isPowered))
         }
         lines.set(
-            powerSense: isPowered, monostable: plant.contacts.k2, resetButton: isButtonPressed)
+            powerSense: isPowered, monostable: plant.contacts.k2, resetButton: isButtonPressed,
+            emergencyStop: plant.isStopPressed)
     }
 
     public mutating func clearChanges() { changes.removeAll(keepingCapacity: true) }
@@ -126,7 +128,8 @@ public struct World: Sendable {
 
     /// The physics alone, with a stop at each change that comes by itself.
     private mutating func run(
-        to target: Int64, _ board: inout SimulatedRelayBoard, _ lines: inout SimulatedLines
+        to target: Int64, _ board: inout some WorldBoard & ~Copyable,
+        _ lines: inout SimulatedLines
     ) {
         let drop = isK2Held ? lines.opensAt.rawValue : Int64.max
         if drop <= target {
@@ -138,7 +141,8 @@ public struct World: Sendable {
 
     /// Relays that the board moved by itself on the way are noted at the time at which they moved.
     private mutating func runBoard(
-        to target: Int64, _ board: inout SimulatedRelayBoard, _ lines: inout SimulatedLines
+        to target: Int64, _ board: inout some WorldBoard & ~Copyable,
+        _ lines: inout SimulatedLines
     ) {
         board.advance(to: Instant(target))
         if !board.changes.isEmpty {

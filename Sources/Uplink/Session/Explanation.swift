@@ -5,7 +5,7 @@ import Wire
 
 extension UplinkSession {
     /// Nil while events flow, or would if there were any.
-    public var explanation: String? {
+    public func explanation(now: Instant) -> String? {
         if let queueError { return "the journal cannot be read: \(queueError.description)" }
         switch link {
         case .stopped: return "the uplink is stopped: systemctl start busbar-uplink"
@@ -15,15 +15,15 @@ extension UplinkSession {
         case .connected: break
         }
         if settings.guarantee == .local { return localText }
+        if let unconfirmedText = unconfirmedText(now: now) { return unconfirmedText }
         if settings.guarantee == .kafka, let code = subscribeCodes?.first, code >= Reason.failure {
             return "the broker does not let us hear acknowledgements (\(ReasonText.of(code))): let "
                 + "the client \"\(settings.device)\" subscribe to "
-                + Topics.acks(device: settings.device)
+                + Topics.acks(device: settings.device) + ", or client.crt is not for this name"
         }
         if let code = eventsRefusedCode {
-            return "the broker does not take events (\(ReasonText.of(code))): let the client "
-                + "\"\(settings.device)\" publish to busbar/v1/up/\(settings.shard.name)/"
-                + "\(settings.device)/+"
+            return eventsRefusedText(
+                code, "busbar/v1/up/\(settings.shard.name)/\(settings.device)/+")
         }
         if cursor.rolledBack != nil {
             return
@@ -31,6 +31,15 @@ extension UplinkSession {
                 + "(systemctl status busbard)"
         }
         return isStalled ? stallText : nil
+    }
+
+    /// A broker that was stopped or swapped out: its kernel still takes what we send.
+    private func unconfirmedText(now: Instant) -> String? {
+        guard let oldest = inFlight.values.map(\.mark.sentAt).min() else { return nil }
+        let span = now - max(oldest, patienceFrom)
+        guard span >= limits.confirmationPatience else { return nil }
+        return "the broker confirms nothing for \(span.rawValue / 1_000) s: look whether it still "
+            + "runs; after \(limits.publishTimeout.rawValue / 1_000) s we connect anew"
     }
 
     private var localText: String {

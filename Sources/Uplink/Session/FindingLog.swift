@@ -10,6 +10,10 @@ struct FindingLog: Sendable {
         var isTold: Bool
     }
 
+    /// Between two tellings of a lasting finding that comes and goes: a broker that takes one lane
+    /// and refuses the other would else make hundreds a second. Chosen.
+    static let changeInterval = Milliseconds.seconds(5)
+
     private var entries: [Entry?] = Finding.Kind.allCases.map { _ in nil }
 
     init() {}
@@ -21,9 +25,12 @@ struct FindingLog: Sendable {
         _ kind: Finding.Kind, _ text: String, now: Instant, interval: Milliseconds
     ) -> Finding? {
         let before = entries[Int(kind.rawValue)]
+        // One that was over and is there again is news, whenever the last one was.
+        let isAgain = kind.isLasting && before?.finding.isActive == false
         let finding = Finding(
             kind: kind, isActive: true, text: text, count: (before?.finding.count ?? 0) + 1)
-        let isDue = before.map { now - $0.toldAt >= interval } ?? true
+        let wait = isAgain ? min(Self.changeInterval, interval) : interval
+        let isDue = before.map { now - $0.toldAt >= wait } ?? true
         entries[Int(kind.rawValue)] = Entry(
             finding: finding, toldAt: isDue ? now : before?.toldAt ?? now,
             isTold: isDue || before?.isTold ?? false)
@@ -31,13 +38,16 @@ struct FindingLog: Sendable {
     }
 
     /// - Returns: a lasting finding that stands and was not told for so long, to be told again:
-    ///   busbard may have been started anew, and lets go of what it hears nothing of.
+    ///   busbard may have been started anew, and lets go of what it hears nothing of. Or one that
+    ///   came back too soon to be told at once.
     mutating func repeated(now: Instant, interval: Milliseconds) -> Finding? {
         for index in entries.indices {
             guard let entry = entries[index], entry.finding.kind.isLasting,
-                entry.finding.isActive, entry.isTold, now - entry.toldAt >= interval
+                entry.finding.isActive,
+                now - entry.toldAt >= (entry.isTold ? interval : Self.changeInterval)
             else { continue }
             entries[index]?.toldAt = now
+            entries[index]?.isTold = true
             return entry.finding
         }
         return nil

@@ -17,8 +17,8 @@ struct LaneProgress: Sendable {
         var bytes: Int
         /// The running hash after `last`.
         var digest: RunningDigest
-        /// By the wall clock at the time, of its first event.
-        var oldestUnixMilliseconds: Int64
+        /// Of its first event.
+        var oldest: EventMoment?
         var sentAt: Instant
         /// When the broker answered.
         var publishedAt: Instant?
@@ -33,6 +33,10 @@ struct LaneProgress: Sendable {
         var numbers: ClosedRange<Int64>
         var since: Instant
     }
+
+    /// Between two questions for rows while the journal's last number says that there are none;
+    /// chosen: a reading every few seconds costs nothing, and an alarm may wait behind it.
+    static let askAgainAfter = Milliseconds.seconds(5)
 
     /// More ends than a window has, those before a step back included.
     static let digestsMax = 1_024
@@ -62,6 +66,9 @@ struct LaneProgress: Sendable {
     private(set) var last: Int64 = 0
     /// The journal said that there is nothing from `next` on, when its last number was this.
     private var emptyWhenLast: Int64?
+    /// When to ask all the same: a damaged journal may say of a last number that it stands still
+    /// while events come in.
+    private var askAgainAt = Instant.never
     /// The journal has no more rows of this epoch, and never will have.
     private var isExhausted = false
     /// What the running hash is after each batch that was sent and is not acknowledged, those
@@ -88,14 +95,14 @@ struct LaneProgress: Sendable {
     var acknowledgedAt: Instant?
     /// On top of the time-out, so that many devices do not send again in one moment.
     var timeoutJitter = Milliseconds.zero
-    /// Numbers that went as declared gaps.
+    /// Numbers that went as gaps in which events were: dropped, damaged, or missing.
     private(set) var numbersLost: Int64 = 0
     /// Unpacked bytes for each byte on the wire, times 16: what to read for what the link takes.
     var packing: Int = 64
 
     /// What the journal said last of the numbers that were not acknowledged then.
     private var storedGaps: [ClosedRange<Int64>] = []
-    private var oldestStored: Int64?
+    private var oldestStored: EventMoment?
 
     init(lane: Lane) { self.lane = lane }
 
@@ -111,15 +118,20 @@ struct LaneProgress: Sendable {
     }
     var hasReady: Bool { !(page?.records.isEmpty ?? true) }
     /// Of the first event that is not acknowledged; nil when there is none.
-    var oldestUnixMilliseconds: Int64? {
+    var oldest: EventMoment? {
         guard depth > 0 else { return nil }
-        return window.first?.oldestUnixMilliseconds ?? page?.records.first?.wall.unixMilliseconds
-            ?? oldestStored
+        return window.first?.oldest ?? page?.records.first?.moment ?? oldestStored
     }
     /// Whether reading would find something.
     var wantsPage: Bool {
         epoch != nil && !hasReady && !isExhausted && next <= min(last, epochEnd ?? .max)
             && emptyWhenLast != last
+    }
+    /// Whether to read now: where something is to be found, and else now and then.
+    func mayRead(now: Instant) -> Bool {
+        guard now >= readAt ?? .never else { return false }
+        let isDue = now >= askAgainAt && next <= epochEnd ?? .max
+        return wantsPage || (isDue && epoch != nil && !hasReady && !isExhausted)
     }
     /// Everything of an epoch that has a successor is acknowledged; `note` goes on to the next.
     private var isEpochDone: Bool {
@@ -132,7 +144,7 @@ struct LaneProgress: Sendable {
     mutating func note(_ state: QueueState.LaneState, cursor: UplinkCursor.Place?) {
         last = state.last
         storedGaps = state.gaps
-        oldestStored = state.oldestUnixMilliseconds
+        oldestStored = state.oldest
         guard let oldest = state.epochs.first else { return }
         guard let epoch, let index = state.epochs.firstIndex(where: { $0.epoch == epoch }) else {
             begin(state.epochs, cursor: cursor, oldest: oldest)
@@ -218,6 +230,7 @@ struct LaneProgress: Sendable {
         guard page.lane == lane, page.from == next, !hasReady else {
             return .refused("a page from \(page.from) came where \(next) was asked for")
         }
+        askAgainAt = now + Self.askAgainAfter
         guard let first = page.records.first, first.epoch == epoch else {
             // Nothing of this epoch from here on. What stands at its end without a row is a gap
             // that needs no declaring: no later number of this epoch waits for it.
@@ -334,7 +347,7 @@ struct LaneProgress: Sendable {
         window.append(batch)
         gaps = named
         if batch.first > sentMax {
-            numbersLost += batch.last - max(sentMax, next - 1) - Int64(batch.events)
+            numbersLost += losses(in: max(sentMax, next - 1) + 1...batch.last)
         }
         sentMax = max(sentMax, batch.last)
         next = batch.last + 1
@@ -347,6 +360,11 @@ struct LaneProgress: Sendable {
         if digests.count > Self.digestsMax { digests.removeFirst() }
         page?.records.removeFirst(batch.events)
         if let page, page.records.isEmpty { self.page = nil }
+    }
+
+    private func losses(in numbers: ClosedRange<Int64>) -> Int64 {
+        Self.merged((page?.losses ?? []) + crossed).filter { $0.overlaps(numbers) }
+            .reduce(0) { $0 + Int64($1.clamped(to: numbers).count) }
     }
 
     mutating func published(token: UInt64, isTaken: Bool, now: Instant) {

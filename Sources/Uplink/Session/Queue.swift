@@ -12,20 +12,19 @@ public struct QueueState: Hashable, Sendable {
         public var epochs: [EpochStart]
         /// The greatest number that is durably stored or declared a gap; 0 when there is none.
         public var last: Int64
-        /// The wall time of the oldest row above the number that was asked for; nil when there is
-        /// none. For ages.
-        public var oldestUnixMilliseconds: Int64?
+        /// Of the oldest row above the number that was asked for; nil when there is none. For ages.
+        public var oldest: EventMoment?
         /// Stretches without a row above that number, to tell how many events wait. Where there are
         /// very many only the first of them.
         public var gaps: [ClosedRange<Int64>]
 
         public init(
-            epochs: [EpochStart], last: Int64, oldestUnixMilliseconds: Int64?,
+            epochs: [EpochStart], last: Int64, oldest: EventMoment?,
             gaps: [ClosedRange<Int64>] = []
         ) {
             self.epochs = epochs
             self.last = last
-            self.oldestUnixMilliseconds = oldestUnixMilliseconds
+            self.oldest = oldest
             self.gaps = gaps
         }
     }
@@ -56,14 +55,19 @@ public struct QueuePage: Hashable, Sendable {
     public var from: Int64
     public var records: [EventRecord]
     public var gaps: [ClosedRange<Int64>]
+    /// Those of the gaps in which events were that nobody has any more. In the others the numbers
+    /// never had one, or the cluster has it.
+    public var losses: [ClosedRange<Int64>]
 
     public init(
-        lane: Lane, from: Int64, records: [EventRecord], gaps: [ClosedRange<Int64>]
+        lane: Lane, from: Int64, records: [EventRecord], gaps: [ClosedRange<Int64>],
+        losses: [ClosedRange<Int64>]
     ) {
         self.lane = lane
         self.from = from
         self.records = records
         self.gaps = gaps
+        self.losses = losses
     }
 }
 

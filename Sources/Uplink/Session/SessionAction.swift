@@ -15,7 +15,7 @@ public enum Action: Sendable {
     case readPage(lane: Lane, from: Int64, maxEvents: Int, maxBytes: Int)
     /// Keep the cursor: whole or not at all, on disk when it is answered by the next call.
     case saveCursor(UplinkCursor)
-    /// Hand a command, checked, to busbard.
+    /// Hand a command, checked, to busbard; answered by `.commandAnswered`, or never.
     case submit(SignedCommand)
     /// Tell busbard, which raises an alarm or clears it.
     case report(Finding)

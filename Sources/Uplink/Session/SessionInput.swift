@@ -24,6 +24,9 @@ public enum Input: Sendable {
     /// Either had no answer.
     case queueFailed(QueueError)
 
+    /// What came of `.submit`: whether busbard has taken the command.
+    case commandAnswered(isTaken: Bool)
+
     case wall(WallTime)
     /// The state of the device as the journal keeps it; for Home Assistant only.
     case image(JSONValue)

@@ -28,7 +28,7 @@ extension UplinkSession {
         case .connectFailed(let failure):
             guard case .connecting = link else { return }
             connectFailure = failure
-            waitToConnect(backoff.wait(from: limits.reconnectMin, to: limits.reconnectMax), now)
+            waitToConnect(reconnectWait(), now)
         case .disconnected(let reason):
             noteDisconnected(reason, now: now)
         case .subscribed(let codes):
@@ -63,12 +63,12 @@ extension UplinkSession {
         case .waiting, .stopped: return
         }
         guard case .byBroker(Reason.sessionTakenOver) = reason else {
-            waitToConnect(backoff.wait(from: limits.reconnectMin, to: limits.reconnectMax), now)
+            waitToConnect(reconnectWait(), now)
             return
         }
         takeovers += 1
         guard takeovers >= limits.takeoversMax else {
-            waitToConnect(backoff.wait(from: limits.reconnectMin, to: limits.reconnectMax), now)
+            waitToConnect(reconnectWait(), now)
             return
         }
         report(
@@ -89,6 +89,34 @@ extension UplinkSession {
     private mutating func waitToConnect(_ wait: Milliseconds, _ now: Instant) {
         forgetFlight()
         link = .waiting(until: now + wait)
+    }
+
+    /// An alarm does not wait for what a long outage has made of the back-off.
+    private mutating func reconnectWait() -> Milliseconds {
+        backoff.wait(
+            from: limits.reconnectMin,
+            to: hasAlarmWaiting
+                ? min(limits.reconnectMax, limits.reconnectMaxWithAlarm) : limits.reconnectMax)
+    }
+
+    private var hasAlarmWaiting: Bool { lanes[Int(Lane.alarm.rawValue)].depth > 0 }
+
+    /// The journal was read while there is no connection: an alarm may have come into a long wait.
+    mutating func hastenForAlarm(now: Instant) {
+        guard hasAlarmWaiting, takeovers < limits.takeoversMax, case .waiting(let until) = link,
+            until - now > limits.reconnectMaxWithAlarm
+        else { return }
+        let least = limits.reconnectMin
+        let span = jitter.milliseconds(least...max(least, limits.reconnectMaxWithAlarm))
+        link = .waiting(until: now + span)
+    }
+
+    /// When the next connect is tried; nil where none is waited for.
+    var nextTry: Instant? {
+        switch link {
+        case .waiting(let until), .leaving(let until): until == .never ? nil : until
+        case .connecting, .connected, .stopped: nil
+        }
     }
 
     private mutating func forgetFlight() {
@@ -126,8 +154,7 @@ extension UplinkSession {
         case .connecting(let since):
             guard now - since >= limits.connectTimeout else { return nil }
             connectFailure = .timedOut
-            let wait = backoff.wait(from: limits.reconnectMin, to: limits.reconnectMax)
-            leave(now: now, then: now + wait)
+            leave(now: now, then: now + reconnectWait())
             return outbox.removeFirst()
         case .connected(let since):
             if takeovers + shortLives > 0, now - since >= limits.stableAfter {

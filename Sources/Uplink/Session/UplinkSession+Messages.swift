@@ -40,6 +40,11 @@ extension UplinkSession {
         }
     }
 
+    /// busbard, or whoever should have handed it on, has answered a command.
+    mutating func noteCommandAnswered(isTaken: Bool) {
+        if isTaken { counters.commandsTaken += 1 } else { counters.commandsRefused += 1 }
+    }
+
     private mutating func noteAcknowledgement(_ payload: [UInt8], on lane: Lane, now: Instant) {
         // Only a bridge's word counts, whatever the broker or anybody on it says.
         guard settings.guarantee == .kafka, let key = keys.acknowledgement else { return }
@@ -52,6 +57,7 @@ extension UplinkSession {
         }
         let said = sealed.acknowledgement
         guard key.verify(sealed) else {
+            forgedSinceProgress += 1
             noteForged("the MAC is not this device's", lane: lane, now: now)
             return
         }
@@ -105,7 +111,6 @@ extension UplinkSession {
             let command = try commandGate.check(
                 payload, isRetained: isRetained, device: settings.device, key: keys.command,
                 wall: moment)
-            counters.commandsTaken += 1
             outbox.append(.submit(command))
         } catch {
             counters.commandsRefused += 1

@@ -34,6 +34,7 @@ extension UplinkSession {
             }
             keepPlace(of: index)
         }
+        hastenForAlarm(now: now)
         // busbard has begun another epoch: what the word was for is done.
         if let epoch = cursor.rolledBack,
             !state.lanes.contains(where: { $0.epochs.last?.epoch == epoch })

@@ -44,8 +44,7 @@ extension UplinkSession {
 
     private func mayRead(_ index: Int, now: Instant) -> Bool {
         let lane = lanes[index]
-        return lane.wantsPage && now >= lane.readAt ?? .never && !isHeld(lane)
-            && hasWindow(lane)
+        return lane.mayRead(now: now) && !isHeld(lane) && hasWindow(lane)
     }
 
     /// Nothing is sent under an epoch whose numbers the cluster knows for other events, until
@@ -100,17 +99,17 @@ extension UplinkSession {
         for line in batch.lines { digest = RunningHash.next(digest, line.bytes) }
         let token = takeToken()
         let isFirst = batch.header.first > lanes[index].sentMax
-        let oldest = lanes[index].page?.records.first?.wall.unixMilliseconds ?? 0
+        let oldest = lanes[index].page?.records.first?.moment
         lanes[index].sent(
             LaneProgress.Sent(
                 token: token, first: batch.header.first, last: batch.header.last,
                 events: batch.lines.count, bytes: payload.count, digest: digest,
-                oldestUnixMilliseconds: oldest, sentAt: now, isFirstSending: isFirst),
+                oldest: oldest, sentAt: now, isFirstSending: isFirst),
             gaps: batch.header.gaps)
         lanes[index].packing =
             (3 * lanes[index].packing + 16 * plain.count / max(1, payload.count)) / 4
         inFlight[token] = InFlight(
-            lane: lane, mark: meter.sent(bytes: payload.count, now: now))
+            lane: lane, topic: nil, mark: meter.sent(bytes: payload.count, now: now))
         if lane != .alarm { pacer?.took(bytes: payload.count) }
         shares.sent(
             lane, bytes: payload.count, waiting: waiting, percent: limits.lowerLanePercent)
@@ -160,7 +159,10 @@ extension UplinkSession {
     mutating func notePublished(_ token: UInt64, _ code: UInt8, now: Instant) {
         guard let flight = inFlight.removeValue(forKey: token) else { return }
         meter.confirmed(flight.mark, now: now)
-        guard let lane = flight.lane else { return }
+        guard let lane = flight.lane else {
+            noteMessageAnswered(flight.topic ?? "", code, now: now)
+            return
+        }
         let isRefused = code >= Reason.failure
         hasSubscribers = code != Reason.noMatchingSubscribers
         lanes[Int(lane.rawValue)].published(
@@ -169,9 +171,8 @@ extension UplinkSession {
             eventsRefusedCode = code
             report(
                 .eventsRefused,
-                "the broker does not take events (\(ReasonText.of(code))): let the client "
-                    + "\"\(settings.device)\" publish to "
-                    + Topics.up(shard: settings.shard, device: settings.device, lane: lane),
+                eventsRefusedText(
+                    code, Topics.up(shard: settings.shard, device: settings.device, lane: lane)),
                 now: now)
             return
         }
@@ -182,6 +183,28 @@ extension UplinkSession {
         if lanes[Int(lane.rawValue)].acknowledgePublished(now: now) {
             noteProgress(Int(lane.rawValue), from: before, now: now)
         }
+    }
+
+    func eventsRefusedText(_ code: UInt8, _ topic: String) -> String {
+        "the broker does not take events (\(ReasonText.of(code))): let the client "
+            + "\"\(settings.device)\" publish to \(topic), or client.crt is not for this name"
+    }
+
+    /// The status, or a message for Home Assistant. Events do not wait for these, so nothing else
+    /// would tell that nobody gets them.
+    private mutating func noteMessageAnswered(_ topic: String, _ code: UInt8, now: Instant) {
+        guard code >= Reason.failure else {
+            guard topicsRefused.remove(topic) != nil, topicsRefused.isEmpty else { return }
+            endFinding(.messagesRefused, now: now)
+            return
+        }
+        topicsRefused.insert(topic)
+        let others = topicsRefused.count > 1 ? " and \(topicsRefused.count - 1) more topics" : ""
+        report(
+            .messagesRefused,
+            "the broker does not take what goes to \(topic)\(others) (\(ReasonText.of(code))): let "
+                + "the client \"\(settings.device)\" publish as board/broker/acl has it, or "
+                + "client.crt is not for this name", now: now)
     }
 
     // MARK: - Time-outs
@@ -219,6 +242,12 @@ extension UplinkSession {
             return "the bridge \(hello.bridge) of \(shard) acknowledges nothing now: "
                 + (hello.reason ?? "it gives no reason")
         }
+        if forgedSinceProgress > 0 {
+            return "acknowledgements come but not with the key of this device (\(shard)): ack.key "
+                + "and the bridge's secret do not belong together: make ack.key anew with "
+                + "busbar-bridge derive-key, or find who else publishes to "
+                + Topics.acks(device: settings.device)
+        }
         if !hasSubscribers {
             return "the broker takes events but nobody subscribes to them (\(shard)): start the "
                 + "busbar-bridge that owns this shard"
@@ -231,6 +260,10 @@ extension UplinkSession {
     mutating func noteProgress(_ index: Int, from before: Int64, now: Instant) {
         counters.eventsAcknowledged += lanes[index].acknowledged - before
         lanes[index].timeoutJitter = .zero
+        forgedSinceProgress = 0
+        // The way is good, however long it lasts. But two clients of one name that throw each other
+        // out get acknowledgements too, and must not do so each second.
+        if takeovers == 0, shortLives < limits.shortLivesMax { backoff.reset() }
         keepPlace(of: index)
         guard isStalled else { return }
         isStalled = false

@@ -29,7 +29,10 @@ public struct UplinkSession: Sendable {
 
     /// A message that the broker has not confirmed.
     struct InFlight {
+        /// Of a batch.
         var lane: Lane?
+        /// Of anything else.
+        var topic: String?
         var mark: LinkMeter.Mark
     }
 
@@ -77,6 +80,10 @@ public struct UplinkSession: Sendable {
     var isStalled = false
     var hasSubscribers = true
     var eventsRefusedCode: UInt8?
+    /// Topics of messages that are no batches, and that the broker last refused.
+    var topicsRefused: Set<String> = []
+    /// Acknowledgements with a wrong MAC since something was acknowledged last.
+    var forgedSinceProgress = 0
     var hello: BridgeHello?
     var helloAt = Instant.never
     /// Nothing is timed out before the whole span has passed since then.
@@ -87,9 +94,13 @@ public struct UplinkSession: Sendable {
     // What is told.
     var wall: WallTime?
     var wallAt = Instant.never
+    /// The wall clock's zero on our clock while it was not set: what it said then of events of this
+    /// boot still tells their age.
+    var unsetClockOrigin: Int64?
     var statusAt = Instant.never
     var stateSaid: UplinkState?
     var isHomeDescribed = false
+    var homeDescribedAt = Instant.never
     var homeQueue: [HomeAssistant.Message] = []
     var homeSaid: HomeAssistant.Message?
     var homeAt = Instant.never
@@ -132,11 +143,12 @@ public struct UplinkSession: Sendable {
             notePage(page, now: now)
         case .queueFailed(let error):
             noteQueueFailed(error, now: now)
+        case .commandAnswered(let isTaken):
+            noteCommandAnswered(isTaken: isTaken)
         case .wall(let time):
-            wall = time
-            wallAt = now
+            noteWall(time, now: now)
         case .image(let image):
-            noteImage(image)
+            noteImage(image, now: now)
         case .resumed:
             patienceFrom = now
         case .stop:
@@ -188,6 +200,14 @@ public struct UplinkSession: Sendable {
         return max(deadline, now + Milliseconds(1))
     }
 
+    private mutating func noteWall(_ time: WallTime, now: Instant) {
+        wall = time
+        wallAt = now
+        if time.quality == .unsynced {
+            unsetClockOrigin = time.unixMilliseconds - now.rawValue
+        }
+    }
+
     /// The files that hold them were changed.
     public mutating func replace(_ keys: UplinkKeys) { self.keys = keys }
 
@@ -223,7 +243,9 @@ public struct UplinkCounters: Hashable, Sendable {
     public var acknowledgementsForged = 0
     public var acknowledgementsOfOtherEpochs = 0
     public var acknowledgementsUnmatched = 0
+    /// By busbard.
     public var commandsTaken = 0
+    /// By the session, or by busbard.
     public var commandsRefused = 0
     public var messagesUnknown = 0
 

@@ -76,10 +76,17 @@ public struct UplinkLimits: Hashable, Sendable {
     /// A message that a live connection does not confirm for so long never will be: brokers send
     /// again only after a reconnect.
     public var publishTimeout = Milliseconds.seconds(60)
+    /// Before it is said that the broker confirms nothing. What is in flight is half a second of
+    /// the link, so ten are no slow link.
+    public var confirmationPatience = Milliseconds.seconds(10)
 
     public var reconnectMin = Milliseconds.seconds(1)
     public var reconnectMax = Milliseconds.seconds(120)
-    /// A connection that lasted so long was a good one: the next begins with the shortest wait.
+    /// The same while an alarm waits. A thousand devices make a hundred attempts a second with it,
+    /// which a broker that has just come back takes; chosen.
+    public var reconnectMaxWithAlarm = Milliseconds.seconds(15)
+    /// A connection that lasted so long was a good one, and the next begins with the shortest wait,
+    /// as it does after one that brought an acknowledgement.
     public var stableAfter = Milliseconds.seconds(60)
     public var connectTimeout = Milliseconds.seconds(30)
     /// Another client with our name takes the connection; so many times in a row make it a fault of

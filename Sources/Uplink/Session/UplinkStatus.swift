@@ -35,7 +35,8 @@ public struct UplinkStatus: Sendable {
         public var oldestAge: Milliseconds?
         /// Nil when nothing was acknowledged since the start.
         public var lastAcknowledgement: Milliseconds?
-        /// Numbers that were told to the cluster as gaps since the start.
+        /// Events that were told to the cluster as lost since the start: dropped, damaged, or
+        /// missing from the journal. Not numbers that never were an event.
         public var lost: Int64
     }
 
@@ -45,6 +46,8 @@ public struct UplinkStatus: Sendable {
     public var isConnected: Bool
     /// Why it is not sending, and what to do: one line; nil while all is well.
     public var explanation: String?
+    /// When the next connect is tried; nil where none is waited for.
+    public var nextTry: Instant?
     /// From a batch's sending to its acknowledgement by the bridge.
     public var roundTrip: Milliseconds?
     /// From a message's sending to the broker's confirmation, with an empty link.
@@ -64,10 +67,10 @@ public struct UplinkStatus: Sendable {
 
 extension UplinkSession {
     public func status(now: Instant) -> UplinkStatus {
-        let explanation = explanation
+        let explanation = explanation(now: now)
         return UplinkStatus(
             state: state, guarantee: settings.guarantee, shard: settings.shard,
-            isConnected: isConnected, explanation: explanation,
+            isConnected: isConnected, explanation: explanation, nextTry: nextTry,
             roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
             linkRate: meter.isMeasured ? meter.rate : nil, publicationsInFlight: inFlight.count,
             isDevelopment: isDevelopment, lanes: lanes.map { status(of: $0, now: now) },
@@ -100,13 +103,20 @@ extension UplinkSession {
             lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, lost: lane.numbersLost)
     }
 
-    /// Only a clock that was set can tell, and only of an event that it stamped after that.
+    /// A clock that is set tells of an event that was stamped after it was. One that is not tells
+    /// only of events of this boot, in which it has gone on steadily from wherever it began.
     private func age(of lane: LaneProgress, now: Instant) -> Milliseconds? {
-        guard let oldest = lane.oldestUnixMilliseconds, let wall, wall.quality != .unsynced else {
-            return nil
+        guard let oldest = lane.oldest, let wall else { return nil }
+        guard oldest.wall.quality == .unsynced else {
+            guard wall.quality != .unsynced else { return nil }
+            let span =
+                wall.unixMilliseconds + (now - wallAt).rawValue - oldest.wall.unixMilliseconds
+            return span >= 0 ? Milliseconds(span) : nil
         }
-        let span = wall.unixMilliseconds + (now - wallAt).rawValue - oldest
-        return span >= 0 ? Milliseconds(span) : nil
+        guard oldest.boot == settings.boot, let unsetClockOrigin else { return nil }
+        let span = now.rawValue + unsetClockOrigin - oldest.wall.unixMilliseconds
+        // No event of this boot is older than the boot: somebody has set the clock by hand.
+        return (0...max(0, now.rawValue)).contains(span) ? Milliseconds(span) : nil
     }
 
     // MARK: - The status message
@@ -125,9 +135,11 @@ extension UplinkSession {
         let token = takeToken()
         let isOnline = word == "online"
         let payload = deviceStatus(isOnline: isOnline, reason: reason, now: now).encoded()
-        inFlight[token] = InFlight(lane: nil, mark: meter.sent(bytes: payload.count, now: now))
+        let topic = Topics.status(device: settings.device)
+        inFlight[token] = InFlight(
+            lane: nil, topic: topic, mark: meter.sent(bytes: payload.count, now: now))
         return Publication(
-            token: token, topic: Topics.status(device: settings.device), payload: payload,
+            token: token, topic: topic, payload: payload,
             isRetained: true, contentType: "application/json")
     }
 
@@ -152,7 +164,7 @@ extension UplinkSession {
                     acknowledged: lane.acknowledged, dropped: lane.numbersLost)
             },
             state: isOnline ? state.rawValue : "offline",
-            reason: (reason ?? explanation).map { String($0.prefix(Self.reasonMax)) },
+            reason: (reason ?? explanation(now: now)).map { String($0.prefix(Self.reasonMax)) },
             wall: WallTime(
                 unixMilliseconds: (wall?.unixMilliseconds ?? 0)
                     + (wall == nil ? 0 : (now - wallAt).rawValue),

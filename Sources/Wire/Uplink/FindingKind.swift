@@ -14,6 +14,8 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
     case rolledBack
     case numbersMissing
     case journalUnreadable
+    /// The broker refuses the status, or what Home Assistant reads; events go their way.
+    case messagesRefused
 
     /// As it is called on the local socket and in the status.
     public var name: String {
@@ -27,6 +29,7 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         case .rolledBack: "rolled_back"
         case .numbersMissing: "numbers_missing"
         case .journalUnreadable: "journal_unreadable"
+        case .messagesRefused: "messages_refused"
         }
     }
 
@@ -41,7 +44,7 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .forgedAcknowledgement, .commandForged, .clientTakenOver: true
         case .commandRefused, .noBridge, .eventsRefused, .rolledBack, .numbersMissing,
-            .journalUnreadable:
+            .journalUnreadable, .messagesRefused:
             false
         }
     }
@@ -50,7 +53,7 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
     /// are single events.
     public var isLasting: Bool {
         switch self {
-        case .noBridge, .eventsRefused, .rolledBack, .journalUnreadable: true
+        case .noBridge, .eventsRefused, .rolledBack, .journalUnreadable, .messagesRefused: true
         case .forgedAcknowledgement, .commandForged, .commandRefused, .clientTakenOver,
             .numbersMissing:
             false

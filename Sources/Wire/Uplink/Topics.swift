@@ -1,5 +1,5 @@
-/// Where Busbar's messages go on an MQTT broker. The broker's access list is written from this
-/// table, and a test holds the two against each other.
+/// Where Busbar's messages go on an MQTT broker. The broker's access list (`board/broker/acl`) is
+/// written from this table, and a test in UplinkTests holds the two against each other.
 ///
 /// | Topic                               | From   | Retained | What                             |
 /// |-------------------------------------|--------|----------|----------------------------------|
@@ -9,6 +9,7 @@
 /// | `busbar/v1/status/DEVICE`           | device | yes      | birth, depth, guarantee; the will|
 /// | `busbar/v1/state/DEVICE`            | device | yes      | values for Home Assistant        |
 /// | `busbar/v1/bridge/SHARD`            | bridge | yes      | hello of the shard's owner, will |
+/// | `homeassistant/KIND/DEVICE/ID/config`| device | yes     | description for Home Assistant   |
 public enum Topics {
     public static func up(shard: Shard, device: String, lane: Lane) -> String {
         "busbar/v1/up/\(shard.name)/\(device)/\(lane.name)"
@@ -26,6 +27,12 @@ public enum Topics {
     public static func command(device: String) -> String { "busbar/v1/down/\(device)/command" }
     public static func status(device: String) -> String { "busbar/v1/status/\(device)" }
     public static func state(device: String) -> String { "busbar/v1/state/\(device)" }
+    /// With the device as Home Assistant's node id, a level of its own, so that a broker can hold
+    /// each device to its own descriptions.
+    public static func description(kind: String, device: String, id: String) -> String {
+        "homeassistant/\(kind)/\(device)/\(id)/config"
+    }
+
     public static func hello(shard: Shard) -> String { "busbar/v1/bridge/\(shard.name)" }
 
     /// Whose batch a message on this topic must be; nil if it is no topic for batches.

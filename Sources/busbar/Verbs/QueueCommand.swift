@@ -44,34 +44,51 @@ struct QueueCommand: ParsableCommand {
 
         func run() throws {
             let start = since.map { Clocks.unixMilliseconds() - $0.milliseconds } ?? .min
-            let count: Int
+            let written: Written
             do throws(JournalError) {
-                count = try write(since: start)
+                written = try write(since: start)
             } catch {
                 throw Failure(.failed, "nothing was exported: \(error)")
             }
             if json {
-                let answer: JSONValue = ["file": .string(file), "events": JSONValue(count)]
+                let answer: JSONValue = [
+                    "file": .string(file), "events": JSONValue(written.events),
+                    "unsound": JSONValue(written.unsound),
+                ]
                 Output.text(answer.serialized(pretty: true))
             } else {
-                Output.lines(["\(count) events are in \(file)."])
+                Output.lines(["\(written.events) events are in \(file)."] + written.warning)
             }
         }
 
-        /// - Returns: how many events are in the file.
-        private func write(since: Int64) throws(JournalError) -> Int {
+        private struct Written {
+            var events = 0
+            /// Rows that are not as they were written, and so are not in the file.
+            var unsound = 0
+
+            var warning: [String] {
+                guard unsound > 0 else { return [] }
+                let rows = unsound == 1 ? "1 row is" : "\(unsound) rows are"
+                return [
+                    "\(rows) damaged and left out: the card is failing. busbard declares the loss "
+                        + "when it starts next."
+                ]
+            }
+        }
+
+        private func write(since: Int64) throws(JournalError) -> Written {
             let reader = JournalReader(directory: stateDir)
             let (site, device) = try names(reader)
             let output = try ExportFile(file)
-            var count = 0
-            try reader.export(
+            var written = Written()
+            written.unsound = try reader.export(
                 lanes: lane.map { [$0.lane] } ?? Lane.allCases, sinceUnixMilliseconds: since
             ) { (record) throws(JournalError) in
-                count += 1
+                written.events += 1
                 try output.add(CloudEvent(record, site: site, device: device).structuredJSON)
             }
             try output.finish()
-            return count
+            return written
         }
 
         /// Who the events are of, as the daemon noted it beside them.
@@ -88,7 +105,7 @@ struct QueueCommand: ParsableCommand {
                     origin: .system, code: 2, extendedCode: 2,
                     message: "the journal does not say of which site and device it is; start "
                         + "busbard on it once",
-                    operation: "read identity", path: stateDir)
+                    operation: "read identity", path: stateDir, side: .reader)
             }
             return (site, device)
         }
@@ -113,8 +130,8 @@ struct QueuePicture {
     func lines(_ answer: JSONValue) -> [String] {
         var table = Table(
             [
-                "LANE", "EVENTS", "SIZE", "OF", "OLDEST", "ACKNOWLEDGED", "WAITING", "PER HOUR",
-                "DROPPED",
+                "LANE", "EVENTS", "SIZE", "OF", "ACKNOWLEDGED UP TO", "WAITING", "OLDEST WAITS",
+                "PER HOUR", "DROPPED",
             ], rightAligned: [1, 2, 3, 4, 5, 6, 7, 8], style: style)
         var sentences: [String] = []
         for row in answer["lanes"]?.array ?? [] {
@@ -122,13 +139,19 @@ struct QueuePicture {
             table.add(texts: [
                 lane, String(int(row["events"])), Self.size(int(row["bytes"])),
                 Self.size(int(row["quota_bytes"])),
-                row["oldest_ms"]?.int.map { QuantityText.duration($0) } ?? "–",
                 row["acknowledged"]?.int.map { String($0) } ?? "–",
-                String(int(row["unacknowledged"])), String(int(row["events_per_hour"])),
-                String(int(row["dropped"])),
+                String(int(row["unacknowledged"])),
+                row["oldest_ms"]?.int.map { QuantityText.duration($0) } ?? "–",
+                String(int(row["events_per_hour"])), String(int(row["dropped"])),
             ])
-            if let days = row["full_in_days"]?.int {
-                sentences.append("\(lane): full in \(days) days at this hour's rate.")
+            if row["dropping"]?.bool == true {
+                sentences.append(
+                    "\(lane): full; the oldest events are dropped for new ones, although the "
+                        + "cluster does not have them.")
+            } else if let hours = row["full_in_hours"]?.int {
+                sentences.append(
+                    "\(lane): full \(Self.time(hours: hours)) at this hour's rate, if nothing is "
+                        + "acknowledged meanwhile.")
             }
         }
         switch text(answer["uplink"]) {
@@ -138,10 +161,22 @@ struct QueuePicture {
         }
         if let day = answer["wear"]?["days"]?.array?.last {
             let size = Self.size(int(day["bytes"]))
+            let uplink = int(day["uplink_bytes"])
+            let part = uplink > 0 ? ", \(Self.size(uplink)) of it by busbar-uplink" : ""
             sentences.append(
-                "Written today: \(size) in \(int(day["commits"])) commits (UTC day).")
+                "Written today: \(size) in \(int(day["commits"])) commits\(part) (UTC day).")
         }
         return table.lines(indent: 0) + [""] + sentences
+    }
+
+    /// In hours below two days, so that a forecast for tonight does not read as "in 0 days".
+    static func time(hours: Int64) -> String {
+        switch hours {
+        case ..<1: "within the hour"
+        case 1: "in 1 hour"
+        case ..<48: "in \(hours) hours"
+        default: "in \(hours / 24) days"
+        }
     }
 
     /// Bytes with at most one decimal: "0 B", "1.5 MB".

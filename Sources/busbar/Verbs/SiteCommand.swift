@@ -71,7 +71,18 @@ struct SitePicture {
                 + "\(site.plan.signals.frameCount) frames are used",
             "  Tick     \(site.plan.tick.rawValue) ms",
         ]
-            + site.notCovered.map { "  Not covered: \($0)" }
+            + site.notCovered.map { "  Not covered: \($0)" } + notes.map { "  Note: \($0)" }
+    }
+
+    /// What the file says and Busbar does not do.
+    private var notes: [String] {
+        let rows = site.json["routes"]?.array ?? []
+        let count = rows.count { $0["retentionDays"] != nil }
+        guard count > 0 else { return [] }
+        return [
+            "retentionDays of \(count) routes is checked and not yet kept to: the journal lets go of "
+                + "what is acknowledged, and of what is over the lane's quota"
+        ]
     }
 
     var json: JSONValue {
@@ -84,6 +95,7 @@ struct SitePicture {
             "can_bitrate": JSONValue(site.can.bitrate),
             "can_frames": JSONValue(site.plan.signals.frameCount),
             "tick_ms": JSONValue(site.plan.tick.rawValue), "not_covered": strings(site.notCovered),
+            "notes": strings(notes),
         ]
     }
 

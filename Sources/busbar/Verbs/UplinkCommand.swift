@@ -26,6 +26,10 @@ struct UplinkPicture {
         guard let status = answer["status"], status.object != nil else { return lines }
         lines.append(headline(status))
         if let why = status["why"]?.string { lines.append("  " + style.warning("Why: \(why)")) }
+        if let nextTry { lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.") }
+        if let problem = status["local"]?["problem"]?.string {
+            lines.append("  " + style.warning(problem))
+        }
         lines.append("")
         lines += table(status)
         let findings = (status["findings"]?.array ?? []).filter {
@@ -36,6 +40,14 @@ struct UplinkPicture {
             lines += findings.map { "    \(int($0["count"]))x \(text($0["text"]))" }
         }
         return lines
+    }
+
+    /// In ms from now; nil when there is a connection.
+    private var nextTry: Int64? {
+        guard let at = answer["status"]?["next_try_mono_ms"]?.int,
+            let written = answer["status"]?["written_mono_ms"]?.int, let age = answer["age_ms"]?.int
+        else { return nil }
+        return at - written - age
     }
 
     private func headline(_ status: JSONValue) -> String {

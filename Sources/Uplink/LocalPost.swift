@@ -1,13 +1,22 @@
 import Glibc
-import JSON
+public import JSON
 
 /// Messages for busbard's local socket. Nothing here waits: a busbard that hangs or is away must
 /// not hold up an alarm on its way to the cluster, nor be held up by us.
-struct LocalPost: ~Copyable {
+public struct LocalPost: ~Copyable {
+    /// What busbard said of one call.
+    public struct Reply: Hashable, Sendable {
+        public var isCommand: Bool
+        /// Its error's message; nil if it took the call.
+        public var error: String?
+    }
+
     private static let queueMax = 64
     private static let replyBytesMax = 64 << 10
     /// In ms: between two attempts to connect.
     private static let retry: Int64 = 2_000
+    /// In ms: before it is said that busbard is not reached. It may be starting.
+    private static let patience: Int64 = 5_000
     /// How often a command is sent again that busbard did not answer: for a minute, in which a
     /// daemon that was killed is long back.
     private static let resendsMax = 30
@@ -36,7 +45,7 @@ struct LocalPost: ~Copyable {
     }
 
     private let path: String
-    private(set) var descriptor: Int32 = -1
+    public private(set) var descriptor: Int32 = -1
     private var queue: [Call] = []
     /// Commands that wait for their answer.
     private var unanswered: [Call] = []
@@ -44,16 +53,20 @@ struct LocalPost: ~Copyable {
     private var input: [UInt8] = []
     private var nextID: Int64 = 1
     private var retryAt: Int64 = 0
-    private(set) var dropped = 0
+    /// Calls that nobody will ever get.
+    public private(set) var dropped = 0
+    /// Why the last attempt to connect failed, and when the first of them was.
+    private var trouble: (reason: String, since: Int64)?
+    private var wasReached = false
 
-    init(path: String) { self.path = path }
+    public init(path: String) { self.path = path }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Puts a call into the queue; the oldest goes when it is full.
     ///
     /// - Parameter isCommand: whether it is sent again until there is an answer.
-    mutating func call(_ method: String, _ parameters: JSONValue, isCommand: Bool = false) {
+    public mutating func call(_ method: String, _ parameters: JSONValue, isCommand: Bool = false) {
         if queue.count + unanswered.count >= Self.queueMax {
             if queue.isEmpty { unanswered.removeFirst() } else { queue.removeFirst() }
             dropped += 1
@@ -66,14 +79,18 @@ struct LocalPost: ~Copyable {
     /// Sends what can be sent and reads what came.
     ///
     /// - Parameter now: milliseconds of any steady clock.
-    /// - Returns: the messages of the errors that busbard answered with.
-    mutating func serve(now: Int64) -> [String] {
-        guard !queue.isEmpty || !output.isEmpty || descriptor >= 0 else { return [] }
+    public mutating func serve(now: Int64) -> [Reply] {
+        // Once at the start too, so that a wrong path is known before something is lost by it.
+        guard !queue.isEmpty || !output.isEmpty || descriptor >= 0 || !wasReached else { return [] }
         if descriptor < 0 {
             guard now >= retryAt else { return [] }
             retryAt = now + Self.retry
-            connectNow()
-            guard descriptor >= 0 else { return [] }
+            if let reason = connectNow() {
+                trouble = (reason, trouble?.since ?? now)
+                return []
+            }
+            trouble = nil
+            wasReached = true
         }
         while write(), !queue.isEmpty {
             let call = queue.removeFirst()
@@ -83,32 +100,53 @@ struct LocalPost: ~Copyable {
         return read()
     }
 
-    private mutating func connectNow() {
+    /// Calls that wait for busbard, or for its answer.
+    public var waiting: Int { queue.count + unanswered.count }
+
+    /// What is wrong with the way to busbard, in one line with what to do; nil while it is reached,
+    /// or not tried for long enough.
+    public func problem(now: Int64) -> String? {
+        guard let trouble, now - trouble.since >= Self.patience else { return nil }
+        let lost = dropped > 0 ? ", \(dropped) were given up" : ""
+        return
+            "busbard is not reached at \(path) (\(trouble.reason)), so it hears of no finding and "
+            + "gets no command: \(waiting) wait\(lost): check --socket, or systemctl status busbard"
+    }
+
+    /// - Returns: nil if there is a connection now; else why there is none.
+    private mutating func connectNow() -> String? {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let room = MemoryLayout.size(ofValue: address.sun_path)
+        guard bytes.count < room else { return "the path has more than \(room - 1) bytes" }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+            unsafe $0.copyBytes(from: bytes)
+        }
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let socket = Glibc.socket(AF_UNIX, kind | Int32(SOCK_NONBLOCK.rawValue), 0)
-        guard socket >= 0 else { return }
+        guard socket >= 0 else { return unsafe String(cString: strerror(errno)) }
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) }
+        let result = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(socket, $0, size)
+            }
         }
         guard result == 0 else {
+            let reason = unsafe String(cString: strerror(errno))
             close(socket)
-            return
+            return reason
         }
         descriptor = socket
+        return nil
     }
 
     /// - Returns: whether all of `output` is gone.
     private mutating func write() -> Bool {
         guard descriptor >= 0 else { return false }
         while !output.isEmpty {
-            let count = output.withUnsafeBytes {
-                send(
+            let count = unsafe output.withUnsafeBytes {
+                unsafe send(
                     descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if count > 0 {
@@ -123,11 +161,11 @@ struct LocalPost: ~Copyable {
         return true
     }
 
-    private mutating func read() -> [String] {
+    private mutating func read() -> [Reply] {
         guard descriptor >= 0 else { return [] }
         var chunk = [UInt8](repeating: 0, count: 4_096)
         while descriptor >= 0 {
-            let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+            let count = unsafe recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { break }
             if count <= 0 || input.count + count > Self.replyBytesMax {
@@ -136,14 +174,17 @@ struct LocalPost: ~Copyable {
             }
             input += chunk[..<count]
         }
-        var errors: [String] = []
+        var replies: [Reply] = []
         while let end = input.firstIndex(of: UInt8(ascii: "\n")) {
             let reply = try? JSONValue.parse(Array(input[..<end]))
             input.removeFirst(end + 1)
-            if let id = reply?["id"]?.int { unanswered.removeAll { $0.id == id } }
-            if let message = reply?["error"]?["message"]?.string { errors.append(message) }
+            guard let reply else { continue }
+            let isCommand = unanswered.contains { $0.id == reply["id"]?.int }
+            unanswered.removeAll { $0.id == reply["id"]?.int }
+            replies.append(
+                Reply(isCommand: isCommand, error: reply["error"]?["message"]?.string))
         }
-        return errors
+        return replies
     }
 
     /// A finding that was half sent is lost, and comes again with its next count.

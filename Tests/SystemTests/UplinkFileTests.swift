@@ -1,0 +1,102 @@
+import Foundation
+import Glibc
+import JSON
+import Testing
+
+/// A running daemon and a status that busbar-uplink might have written: `busbar uplink` and the
+/// wear of `busbar queue`.
+@Suite("What busbar-uplink writes, as the daemon tells it", .serialized)
+struct UplinkFileTests {
+    let folder: URL
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("busbar-status-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    private var file: URL { folder.appendingPathComponent("status.json") }
+
+    /// Since the kernel's start, as the programs count.
+    private func bootMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    private func write(bytes: Int64, started: Int64 = 1) throws {
+        let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+            .filter { $0.isHexDigit }
+        let now = bootMilliseconds()
+        let status: JSONValue = [
+            "v": 1, "boot": .string(boot), "written_mono_ms": JSONValue(now), "period_ms": 60_000,
+            "started_mono_ms": JSONValue(started), "written_bytes": JSONValue(bytes),
+            "state": "connecting", "guarantee": "kafka", "broker": "b:1", "shard": "07",
+            "why": "no cable", "next_try_mono_ms": JSONValue(now + 40_000),
+            "local": ["problem": "busbard is not reached", "waiting": 1, "dropped": 0],
+            "lanes": .array([]), "findings": .array([]),
+        ]
+        try Data(status.serializedBytes()).write(to: file)
+    }
+
+    private func day(_ daemon: Daemon) throws -> JSONValue? {
+        let result = try daemon.busbar("queue", "--json")
+        try #require(result.code == 0, "\(result.error)")
+        return try JSONValue.parse(Array(result.output.utf8))["wear"]?["days"]?.array?.last
+    }
+
+    private func start() throws -> Daemon {
+        try Daemon(arguments: ["--uplink-dir", "/nonexistent", "--uplink-status-dir", folder.path])
+    }
+
+    @Test("why, when it tries next, and that it does not reach busbard; a pipe holds nobody up")
+    func shown() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(bytes: 0)
+        let daemon = try start()
+        let text = try daemon.busbar("uplink").output
+        let next = try #require(text.firstMatch(of: #/  Next try in ([0-9]+) s\.\n/#)?.1)
+        #expect((1...40).contains(Int(next) ?? 0))
+        #expect(text.contains("  Why: no cable\n"))
+        #expect(text.contains("  busbard is not reached\n"))
+        try FileManager.default.removeItem(at: file)
+        try #require(mkfifo(file.path, 0o644) == 0)
+        #expect(
+            try daemon.busbar("uplink").output.contains(
+                "/status.json is not there: busbar-uplink has never run, or has another "
+                    + "--status-dir: systemctl status busbar-uplink"))
+        #expect(daemon.end(SIGTERM).status == 0)
+    }
+
+    @Test("its bytes are part of the wear, each once, whoever is started anew")
+    func wear() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // The wear is noted with the first image of the state, and then each five minutes.
+        let daemon = try Daemon()
+        func restart(_ expected: Int64) throws {
+            try daemon.waitUntil("the wear is stored", within: 20) {
+                try day(daemon)?["uplink_bytes"]?.int == expected
+            }
+            #expect(daemon.end(SIGTERM).status == 0)
+        }
+        try restart(0)
+        daemon.arguments = ["--uplink-dir", "/nonexistent", "--uplink-status-dir", folder.path]
+        try write(bytes: 40_960)
+        try daemon.start()
+        try restart(40_960)
+        try write(bytes: 61_440)
+        try daemon.start()
+        try restart(61_440)
+        // Another run of the uplink counts from its own start.
+        try write(bytes: 20_480, started: 2)
+        try daemon.start()
+        try daemon.waitUntil("the wear is stored", within: 20) {
+            try day(daemon)?["uplink_bytes"]?.int == 81_920
+        }
+        let all = try #require(try day(daemon))
+        #expect((all["bytes"]?.int ?? 0) >= 81_920)
+        let table = try daemon.busbar("queue").output
+        #expect(table.contains(" commits, 80 kB of it by busbar-uplink (UTC day).\n"))
+        #expect(daemon.end(SIGTERM).status == 0)
+    }
+}
