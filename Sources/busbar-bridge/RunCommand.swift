@@ -49,7 +49,8 @@ struct RunCommand: ParsableCommand {
         let sink = try cluster.makeSink()
         Log.line(
             "busbar-bridge \(bridgeVersion): \(cluster.instance), shards \(shards), "
-                + "MQTT \(mqtt), Kafka \(cluster.kafka), health on http://\(http)/readyz")
+                + "MQTT \(mqtt), Kafka \(cluster.kafka), health on http://\(http)/readyz, "
+                + "memory by jemalloc \(Memory.version)")
         let reading = try Self.wrapping { () throws(SystemError) in try ReadingThread() }
         var loop = BridgeLoop(
             settings: settings, broker: broker, reading: reading, sink: sink, board: board)
