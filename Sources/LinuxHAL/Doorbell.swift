@@ -40,6 +40,12 @@ public final class Doorbell: Sendable {
         while read(descriptor, &bytes, bytes.count) == bytes.count {}
     }
 
+    /// Waits until one of these is readable, or the time is over.
+    public static func wait(for descriptors: [Int32], milliseconds: Int32) {
+        var watched = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        _ = poll(&watched, nfds_t(watched.count), milliseconds)
+    }
+
     /// Waits until it is rung, and silences it.
     public func wait() {
         var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

@@ -36,6 +36,8 @@ struct BridgeLoop {
     /// Without room nothing is read for so long. 5 s: a leader's election takes about one, and the
     /// keep-alive of 30 s is far away.
     private static let holdMax = Milliseconds.seconds(5)
+    /// How often that is looked at, in ms, when nothing else happens.
+    private static let holdLookMax: Int32 = 100
     /// How long the broker may take to confirm what was said last, 2 s, and then to read the
     /// farewell, 1 s: both chosen, for a broker that runs needs a hundredth.
     private static let confirmMax = Milliseconds.seconds(2)
@@ -79,39 +81,40 @@ struct BridgeLoop {
     private mutating func act() -> Instant {
         // The time of day once: asking for it, and whether it is right, is a call into the kernel.
         let wall = wall()
+        let now = clock.now()
         while true {
-            switch session.action(now: clock.now(), wall: wall) {
+            switch session.action(now: now, wall: wall) {
             case .subscribe(let topics): subscribe(topics)
             case .unsubscribe(let topics): unsubscribe(topics)
             case .publish(let publication): publish(publication)
             case .send(let record, let token):
-                if !sink.send(record, token: token) {
-                    session.noteSinkFull(token, now: clock.now())
-                }
+                if !sink.send(record, token: token) { session.noteSinkFull(token, now: now) }
             case .wait(let until): return until
             case .finished:
                 isFinished = true
-                return clock.now()
+                return now
             }
         }
     }
 
     private mutating func takeIn(waitingUntil until: Instant, stop: Int32) {
         let now = clock.now()
-        var wait = Int32(clamping: max(0, (until - now).rawValue))
+        let due = connection == nil ? min(until, nextAttempt) : until
+        let wait = Int32(clamping: max(0, (due - now).rawValue))
+        let others = [stop, sink.descriptor, reading.descriptor]
         if reading.hasRoom, let connection, !isHoldingBack(now) {
-            let others = [stop, sink.descriptor, reading.descriptor]
             for event in connection.poll(milliseconds: waiting.isEmpty ? wait : 0, waking: others) {
                 note(event)
             }
-            wait = 0
-        } else if connection == nil {
-            wait = min(wait, Int32(clamping: max(0, (nextAttempt - now).rawValue)))
+        } else {
+            // Without room nothing is read from the broker, and yet the wait must end when there is
+            // some again: a record was reported on, or a message was read.
+            Doorbell.wait(for: others, milliseconds: min(wait, Self.holdLookMax))
         }
         handOver()
-        for report in sink.poll(milliseconds: min(wait, 100)) {
-            session.note(report, now: clock.now())
-        }
+        let reports = sink.poll(milliseconds: 0)
+        let reported = clock.now()
+        for report in reports { session.note(report, now: reported) }
         handOver()
         session.note(sink.guarantee)
         session.note(sinkTrouble: sink.trouble)

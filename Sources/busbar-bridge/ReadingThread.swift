@@ -61,7 +61,8 @@ final class ReadingThread: Sendable {
         }
     }
 
-    /// Throws away what is in it: the connection that it came by is lost, and all of it comes again.
+    /// Throws away what is in it: the connection that it came by is lost, and all of it comes
+    /// again.
     func discard() {
         state.withLock { state in
             state.unread = []
