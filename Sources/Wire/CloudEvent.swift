@@ -57,6 +57,8 @@ public struct SharedHeaders: Sendable {
     let headers: RecordHeaders
     /// "<epoch>:<lane>:", with which each identity begins.
     let identityStart: [UInt8]
+    /// Of the records: the device.
+    public let key: [UInt8]
 
     /// - Parameter recordedMilliseconds: when the bridge took the batch; nil before a bridge did.
     public init(_ header: BatchHeader, recordedMilliseconds: Int64?) {
@@ -82,6 +84,7 @@ public struct SharedHeaders: Sendable {
         headers.add("ce_busbarrun", run.text)
         self.headers = headers
         identityStart = Array("\(epoch.text):\(lane.name):".utf8)
+        key = Array(device.utf8)
     }
 }
 
@@ -184,7 +187,7 @@ extension CloudEvent {
 
     /// - Parameter shared: of the batch that the event came in, with its time of recording.
     public func recordHeaders(sharing shared: SharedHeaders) -> RecordHeaders {
-        // 640: fifteen names and lengths, and values that are as long as they get but for these two.
+        // 640: fifteen names and lengths, and values that are as long as they get but for these.
         let room = 640 + 2 * event.type.utf8.count + event.subject.utf8.count
         var headers = RecordHeaders(shared.headers, room: room)
         addIdentity(to: &headers, shared)

@@ -1,22 +1,28 @@
-/// The headers of one record as one row of bytes. As twenty pairs of texts they were a third of what
-/// a bridge does with an event.
-public struct RecordHeaders: Hashable, Sendable {
+/// The headers of one record as rows of bytes. As twenty pairs of texts they were a third of what a
+/// bridge does with an event.
+public struct RecordHeaders: Sendable {
     public private(set) var count = 0
-    /// For each header the lengths of its name and of its value, 32 bits each with the lowest byte
-    /// first, then both.
+    /// Of the first headers, which all records of a batch have: for each the lengths of its name
+    /// and of its value, 32 bits each with the lowest byte first, then both.
+    private let shared: [UInt8]
+    /// The same of those after them.
     private var bytes: [UInt8] = []
 
-    public init() {}
+    public init() { shared = [] }
 
     public init(_ headers: [CloudEvent.Header]) {
+        self.init()
         for header in headers { add(header.name, header.value) }
     }
 
+    /// - Parameter headers: that come first.
     /// - Parameter room: for how many bytes more, so that the row is moved at most once.
-    init(_ shared: RecordHeaders, room: Int) {
-        bytes.reserveCapacity(shared.bytes.count + room)
-        bytes.append(contentsOf: shared.bytes)
-        count = shared.count
+    /// - Precondition: those share none themselves.
+    init(_ headers: RecordHeaders, room: Int) {
+        precondition(headers.shared.isEmpty, "headers are shared in one step")
+        shared = headers.bytes
+        count = headers.count
+        bytes.reserveCapacity(room)
     }
 
     public mutating func add(_ name: String, _ value: String) {
@@ -70,11 +76,17 @@ public struct RecordHeaders: Hashable, Sendable {
 
     /// Hands out each name and value, in order.
     public func forEach(_ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
-        let row = bytes.span
+        Self.forEach(in: shared.span, body)
+        Self.forEach(in: bytes.span, body)
+    }
+
+    private static func forEach(
+        in row: Span<UInt8>, _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void
+    ) {
         var place = 0
         while place < row.count {
-            let nameCount = Self.length(row, place)
-            let valueCount = Self.length(row, place + 4)
+            let nameCount = length(row, place)
+            let valueCount = length(row, place + 4)
             let name = place + 8
             let value = name + nameCount
             body(
@@ -84,8 +96,11 @@ public struct RecordHeaders: Hashable, Sendable {
     }
 
     private static func length(_ row: Span<UInt8>, _ place: Int) -> Int {
-        Int(row[place]) | Int(row[place + 1]) << 8 | Int(row[place + 2]) << 16
-            | Int(row[place + 3]) << 24
+        precondition(place >= 0 && place + 4 <= row.count, "a length has four bytes")
+        return Int(
+            UInt32(
+                littleEndian: unsafe row.bytes.unsafeLoadUnaligned(
+                    fromByteOffset: place, as: UInt32.self)))
     }
 
     /// The first value of that name, as text.
@@ -104,6 +119,17 @@ public struct RecordHeaders: Hashable, Sendable {
         }
         return texts
     }
+}
+
+/// By what they say, not by what of it is shared.
+extension RecordHeaders: Hashable {
+    public static func == (left: RecordHeaders, right: RecordHeaders) -> Bool {
+        left.count == right.count && left.row == right.row
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(row) }
+
+    private var row: [UInt8] { shared.isEmpty ? bytes : shared + bytes }
 }
 
 extension Array where Element == UInt8 {
@@ -128,28 +154,43 @@ enum DecimalText {
 }
 
 extension OutputSpan<UInt8> {
+    /// With the lowest byte first.
     fileprivate mutating func append(length: Int) {
-        let length = UInt32(length)
-        for shift in stride(from: UInt32(0), to: 32, by: 8) {
-            append(UInt8(truncatingIfNeeded: length >> shift))
+        append(word: UInt32(length).littleEndian)
+    }
+
+    /// The bytes of a word as they stand in memory.
+    private mutating func append<Word: FixedWidthInteger>(word: Word) {
+        precondition(freeCapacity >= MemoryLayout<Word>.size, "there is room for the word")
+        unsafe withUnsafeMutableBufferPointer { target, count in
+            unsafe UnsafeMutableRawBufferPointer(target).storeBytes(
+                of: word, toByteOffset: count, as: Word.self)
+            count += MemoryLayout<Word>.size
         }
     }
 
     mutating func append(_ bytes: Span<UInt8>) {
-        for index in bytes.indices { append(bytes[index]) }
+        unsafe bytes.withUnsafeBufferPointer { unsafe append($0) }
     }
 
     mutating func append(_ text: StaticString) {
-        let start = unsafe text.utf8Start
-        for index in 0..<text.utf8CodeUnitCount { append(unsafe start[index]) }
+        text.withUTF8Buffer { unsafe append($0) }
+    }
+
+    private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+        precondition(freeCapacity >= bytes.count, "there is room for the bytes")
+        guard let source = bytes.baseAddress else { return }
+        unsafe withUnsafeMutableBufferPointer { target, count in
+            guard let start = target.baseAddress else { return }
+            unsafe (start + count).initialize(from: source, count: bytes.count)
+            count += bytes.count
+        }
     }
 
     /// 16 lower-case hexadecimal digits.
     mutating func append(hexadecimal word: UInt64) {
-        for shift in stride(from: UInt64(60), through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: word >> shift) & 15
-            append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-        }
+        append(word: HexadecimalText.letters(UInt32(truncatingIfNeeded: word >> 32)).littleEndian)
+        append(word: HexadecimalText.letters(UInt32(truncatingIfNeeded: word)).littleEndian)
     }
 
     mutating func append(_ identifier: Identifier128) {
@@ -169,6 +210,20 @@ extension OutputSpan<UInt8> {
             digits[place] = 0x30 + UInt8(truncatingIfNeeded: digit)
             rest = quotient
         }
-        for place in (20 - count)..<20 { append(digits[place]) }
+        append(digits.span.extracting((20 - count)..<20))
+    }
+}
+
+enum HexadecimalText {
+    /// Eight lower-case digits, the first one in the lowest byte. All at once: the bytes are moved
+    /// apart, then their halves, and what is ten or more gets the distance from '9' to 'a' on top.
+    static func letters(_ word: UInt32) -> UInt64 {
+        var spread = UInt64(word.byteSwapped)
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        let digits =
+            spread >> 4 & 0x000F_000F_000F_000F | (spread & 0x000F_000F_000F_000F) << 8
+        let isLetter = (digits &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return digits &+ 0x3030_3030_3030_3030 &+ isLetter &* 0x27
     }
 }

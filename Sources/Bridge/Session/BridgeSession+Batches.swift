@@ -264,9 +264,9 @@ extension BridgeSession {
         let text = bytes.span
         var index = 0
         while index + 8 <= text.count {
-            var word: UInt64 = 0
-            for offset in 0..<8 { word = word << 8 | UInt64(text[index + offset]) }
-            hash = (hash ^ word) &* prime
+            let word = unsafe text.bytes.unsafeLoadUnaligned(
+                fromByteOffset: index, as: UInt64.self)
+            hash = (hash ^ UInt64(bigEndian: word)) &* prime
             hash ^= hash >> 29
             index += 8
         }

@@ -54,18 +54,15 @@ final class ReadBatch: Sendable {
     init(_ batch: EventBatch, unixMilliseconds: Int64) {
         let header = batch.header
         let shared = SharedHeaders(header, recordedMilliseconds: unixMilliseconds)
-        var digest = header.before ?? .start(of: header.epoch)
-        var digests: [RunningDigest] = []
+        digests = RunningHash.digests(
+            after: header.before ?? .start(of: header.epoch), batch.lines)
         var records: [Result<SinkRecord, BatchError>] = []
-        digests.reserveCapacity(batch.lines.count)
         records.reserveCapacity(batch.lines.count)
-        for (index, line) in batch.lines.enumerated() {
-            digest = RunningHash.next(digest, line.bytes)
-            digests.append(digest)
+        for index in batch.lines.indices {
             do throws(BatchError) {
                 let event = CloudEvent(
                     try batch.event(at: index), of: header,
-                    recordedMilliseconds: unixMilliseconds, hash: digest)
+                    recordedMilliseconds: unixMilliseconds, hash: digests[index])
                 records.append(
                     .success(
                         SinkRecord(event, sharing: shared, unixMilliseconds: unixMilliseconds)))
@@ -74,7 +71,6 @@ final class ReadBatch: Sendable {
             }
         }
         self.batch = batch
-        self.digests = digests
         self.records = records
         hashes = batch.lines.map { BridgeSession.hash(of: $0.bytes) }
     }

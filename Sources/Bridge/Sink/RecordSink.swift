@@ -43,7 +43,7 @@ extension SinkRecord {
     /// - Parameter shared: of the batch that it came in.
     public init(_ event: CloudEvent, sharing shared: SharedHeaders, unixMilliseconds: Int64) {
         self.init(
-            topic: Self.topic(of: event.lane), key: Array(event.device.utf8),
+            topic: Self.topic(of: event.lane), key: shared.key,
             value: event.kafkaValue, headers: event.recordHeaders(sharing: shared),
             unixMilliseconds: unixMilliseconds)
     }

@@ -93,9 +93,9 @@ private struct LineCursor {
 }
 
 extension LineCursor {
-    /// Where the next line feed is, or the end, by words of eight bytes: a byte of the word below is
-    /// zero where the text has a line feed, and taking one from each byte then borrows from its top
-    /// bit ("Bit Twiddling Hacks", S. E. Anderson: determine if a word has a zero byte).
+    /// Where the next line feed is, or the end, by words of eight bytes: a byte of the word below
+    /// is zero where the text has a line feed, and taking one from each byte then borrows from its
+    /// top bit ("Bit Twiddling Hacks", S. E. Anderson: determine if a word has a zero byte).
     private var lineEnd: Int {
         let text = bytes.span
         var place = position
