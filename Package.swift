@@ -130,6 +130,8 @@ let package = Package(
             name: "Bridge", dependencies: ["Units", "Events", "Wire", "Transit", "JSON"],
             swiftSettings: checked),
         .systemLibrary(name: "CRdkafka"),
+        // Takes malloc's place in the program that links it.
+        .systemLibrary(name: "CJemalloc"),
         .target(
             name: "Kafka", dependencies: ["Bridge", "LinuxHAL", "Wire", "CRdkafka"],
             swiftSettings: unsafeByNature),
@@ -171,7 +173,7 @@ let package = Package(
             name: "busbar-bridge",
             dependencies: [
                 "Units", "HAL", "LinuxHAL", "Wire", "Transit", "JSON", "MQTT", "Bridge", "Kafka",
-                argumentParser, nioCore, nioPosix, nioHTTP1,
+                "CJemalloc", argumentParser, nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: checked),
 

@@ -1,3 +1,4 @@
+import Glibc
 public import Wire
 
 // The queues as the uplink reads them, and as a technician does: each question is answered from one
@@ -80,7 +81,7 @@ extension JournalReader {
 /// prepared between them, which is most of what a question costs.
 ///
 /// Each question is one short read transaction, as those of a `JournalReader`. But a file that is
-/// put aside meanwhile is still the one that is read: let go of it when that may have happened.
+/// put aside meanwhile is still the one that is read: let go of it when it is not current.
 public final class QueueConnection {
     /// A box, since a statement cannot stand in an array.
     private final class Question {
@@ -98,8 +99,21 @@ public final class QueueConnection {
     private var rowQuestions = [Question?](repeating: nil, count: Lane.allCases.count)
     private var gapsQuestion: Question?
 
+    /// The file, as the system knows it.
+    private let identity: FileIdentity?
+
     public init(_ reader: JournalReader) throws(JournalError) {
+        // Looked at before it is opened: if another takes its place in between, this connection is
+        // let go of once more than needed.
+        identity = FileIdentity(reader.databasePath)
         connection = try reader.open()
+        // 256 KiB of pages: rows are read once, in order.
+        try connection.execute("PRAGMA cache_size = -256")
+    }
+
+    /// Whether the file has its name still.
+    public var isCurrent: Bool {
+        identity != nil && identity == FileIdentity(connection.path)
     }
 
     /// As `JournalReader.lanes`.
@@ -240,5 +254,19 @@ public final class QueueConnection {
             if connection.isInTransaction { try connection.execute("ROLLBACK") }
             throw error
         }
+    }
+}
+
+/// What stays the same of a file that is written to, and is another for each file.
+private struct FileIdentity: Equatable {
+    private let device: UInt
+    private let number: UInt
+
+    /// - Returns: nil when there is nothing of that name.
+    init?(_ path: String) {
+        var found = stat()
+        guard stat(path, &found) == 0 else { return nil }
+        device = UInt(found.st_dev)
+        number = UInt(found.st_ino)
     }
 }

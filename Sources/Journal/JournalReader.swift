@@ -15,6 +15,8 @@ public struct JournalReader: Sendable {
         self.directory = StateDirectory(path: directory, storage: storage)
     }
 
+    var databasePath: String { directory.databasePath }
+
     /// Events of one lane with numbers above `after`, in order.
     ///
     /// - Parameter sinceUnixMilliseconds: leaves out what was recorded before, by the wall clock

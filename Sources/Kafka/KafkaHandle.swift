@@ -7,6 +7,8 @@ import CRdkafka
 final class KafkaHandle {
     let pointer: OpaquePointer
     let events: KafkaEvents
+    /// Looked up once: by name for each record, librdkafka would take its lock for all topics.
+    private var topics: [(name: String, pointer: OpaquePointer)] = []
 
     /// - Throws: which property librdkafka does not take, and why.
     init(_ settings: KafkaSettings) throws(KafkaError) {
@@ -45,7 +47,16 @@ final class KafkaHandle {
     /// Waits for librdkafka's threads. What is still in it is gone, with no report.
     deinit {
         rd_kafka_purge(pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        for topic in topics { rd_kafka_topic_destroy(topic.pointer) }
         rd_kafka_destroy(pointer)
+    }
+
+    /// - Returns: nil when librdkafka makes none; `rd_kafka_last_error` says why.
+    func topic(_ name: String) -> OpaquePointer? {
+        if let known = topics.first(where: { $0.name == name }) { return known.pointer }
+        guard let made = rd_kafka_topic_new(pointer, name, nil) else { return nil }
+        topics.append((name, made))
+        return made
     }
 
     /// Runs the callbacks that are due, and waits for the first at most `milliseconds`.
@@ -112,7 +123,8 @@ final class KafkaHandle {
 final class KafkaEvents {
     /// What became of one record.
     struct Report {
-        var token: UInt64
+        /// Of `OutstandingRecords`.
+        var mark: UInt64
         var code: rd_kafka_resp_err_t
         var partition: Int32
         var offset: Int64
@@ -135,7 +147,7 @@ final class KafkaEvents {
     func report(_ message: rd_kafka_message_t) {
         reports.append(
             Report(
-                token: UInt64(UInt(bitPattern: message._private)), code: message.err,
+                mark: UInt64(UInt(bitPattern: message._private)), code: message.err,
                 partition: message.partition, offset: message.offset))
     }
 

@@ -16,10 +16,10 @@ public final class KafkaSink: RecordSink {
     private let watch: ReplicationWatch
     private var handle: KafkaHandle
     /// A byte arrives when reports wait: for `poll(2)` beside other descriptors.
-    public var descriptor: Int32 { bell.reading }
-    private let bell: Bell
+    public var descriptor: Int32 { bell.descriptor }
+    private let bell: Doorbell
     /// Handed over and not reported on.
-    private var outstanding: Set<UInt64> = []
+    private var outstanding = OutstandingRecords()
     private var ready: [DeliveryReport] = []
     private var lines: [String] = []
     /// The trouble that stands, and the watch's look that had begun when it came.
@@ -31,7 +31,7 @@ public final class KafkaSink: RecordSink {
     ///   Whether the cluster can be reached shows later, in `guarantee` and `trouble`.
     public init(_ settings: KafkaSettings) throws(KafkaError) {
         self.settings = settings
-        bell = try Bell()
+        do throws(SystemError) { bell = try Doorbell() } catch { throw KafkaError("\(error)") }
         handle = try KafkaHandle(settings)
         watch = ReplicationWatch(settings)
         // It ends by itself after `stop`; nothing waits for it.
@@ -54,10 +54,11 @@ public final class KafkaSink: RecordSink {
     }
 
     public func send(_ record: SinkRecord, token: RecordToken) -> Bool {
-        let code = handle.produce(record, token: token.rawValue)
+        let mark = outstanding.insert(token.rawValue)
+        let code = handle.produce(record, mark: mark)
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return true }
+        _ = outstanding.remove(mark)
         switch code {
-        case RD_KAFKA_RESP_ERR_NO_ERROR:
-            outstanding.insert(token.rawValue)
         case RD_KAFKA_RESP_ERR__QUEUE_FULL:
             return false
         default:
@@ -98,7 +99,7 @@ public final class KafkaSink: RecordSink {
     private func collect() {
         var failure: String?
         for report in handle.events.reports {
-            guard outstanding.remove(report.token) != nil else { continue }
+            guard let token = outstanding.remove(report.mark) else { continue }
             let outcome: DeliveryReport.Outcome
             if report.code == RD_KAFKA_RESP_ERR_NO_ERROR {
                 outcome = .stored(partition: report.partition, offset: report.offset)
@@ -107,7 +108,7 @@ public final class KafkaSink: RecordSink {
                 outcome = Self.outcome(of: report.code)
                 if case .failed(let reason) = outcome { failure = reason }
             }
-            ready.append(DeliveryReport(token: RecordToken(report.token), outcome: outcome))
+            ready.append(DeliveryReport(token: RecordToken(token), outcome: outcome))
         }
         handle.events.reports.removeAll(keepingCapacity: true)
         if let reason = handle.fatalError ?? failure { replaceProducer(because: reason) }
@@ -121,19 +122,18 @@ public final class KafkaSink: RecordSink {
         handle.purge()
         // What was written just before the purge may still be reported as such.
         handle.poll(milliseconds: 0)
-        for report in handle.events.reports
-        where report.code == RD_KAFKA_RESP_ERR_NO_ERROR && outstanding.remove(report.token) != nil {
+        for report in handle.events.reports where report.code == RD_KAFKA_RESP_ERR_NO_ERROR {
+            guard let token = outstanding.remove(report.mark) else { continue }
             ready.append(
                 DeliveryReport(
-                    token: RecordToken(report.token),
+                    token: RecordToken(token),
                     outcome: .stored(partition: report.partition, offset: report.offset)))
         }
         // In the order of handing over, which tokens have.
-        for token in outstanding.sorted() {
+        for token in outstanding.removeAll().sorted() {
             ready.append(
                 DeliveryReport(token: RecordToken(token), outcome: .failed(reason: reason)))
         }
-        outstanding.removeAll()
         do throws(KafkaError) {
             let fresh = try KafkaHandle(settings)
             fresh.events.trouble = reason
@@ -166,32 +166,21 @@ public final class KafkaSink: RecordSink {
 
 extension KafkaHandle {
     /// Copies a record into the producer's queue.
-    func produce(_ record: SinkRecord, token: UInt64) -> rd_kafka_resp_err_t {
+    func produce(_ record: SinkRecord, mark: UInt64) -> rd_kafka_resp_err_t {
+        guard let topic = topic(record.topic) else { return rd_kafka_last_error() }
         guard let headers = rd_kafka_headers_new(record.headers.count) else {
             return RD_KAFKA_RESP_ERR__QUEUE_FULL
         }
-        for header in record.headers { Self.add(header, to: headers) }
-        let error = record.topic.withCString { topic in
-            record.key.withUnsafeBytes { key in
-                record.value.withUnsafeBytes { value in
-                    let fields = [
-                        Self.field(RD_KAFKA_VTYPE_TOPIC) { $0.cstr = topic },
-                        Self.field(RD_KAFKA_VTYPE_KEY) {
-                            $0.mem.ptr = UnsafeMutableRawPointer(mutating: key.baseAddress)
-                            $0.mem.size = key.count
-                        },
-                        Self.field(RD_KAFKA_VTYPE_VALUE) {
-                            $0.mem.ptr = UnsafeMutableRawPointer(mutating: value.baseAddress)
-                            $0.mem.size = value.count
-                        },
-                        Self.field(RD_KAFKA_VTYPE_MSGFLAGS) { $0.i = RD_KAFKA_MSG_F_COPY },
-                        Self.field(RD_KAFKA_VTYPE_TIMESTAMP) { $0.i64 = record.unixMilliseconds },
-                        Self.field(RD_KAFKA_VTYPE_HEADERS) { $0.headers = headers },
-                        Self.field(RD_KAFKA_VTYPE_OPAQUE) {
-                            $0.ptr = UnsafeMutableRawPointer(bitPattern: UInt(token))
-                        },
-                    ]
-                    return rd_kafka_produceva(pointer, fields, fields.count)
+        record.headers.forEach { name, value in Self.add(name, value, to: headers) }
+        let error = record.key.withUnsafeBytes { key in
+            record.value.withUnsafeBytes { value in
+                withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 7) { fields in
+                    Self.fill(fields, topic, key, value, headers)
+                    fields[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP
+                    fields[4].u.i64 = record.unixMilliseconds
+                    fields[6].vtype = RD_KAFKA_VTYPE_OPAQUE
+                    fields[6].u.ptr = UnsafeMutableRawPointer(bitPattern: UInt(mark))
+                    return rd_kafka_produceva(pointer, fields.baseAddress, fields.count)
                 }
             }
         }
@@ -202,25 +191,35 @@ extension KafkaHandle {
         return rd_kafka_error_code(error)
     }
 
-    private static func field(
-        _ type: rd_kafka_vtype_t, _ fill: (inout rd_kafka_vu_s.__Unnamed_union_u) -> Void
-    ) -> rd_kafka_vu_t {
-        var field = rd_kafka_vu_t()
-        field.vtype = type
-        fill(&field.u)
-        return field
+    /// All but the time and the mark.
+    private static func fill(
+        _ fields: UnsafeMutableBufferPointer<rd_kafka_vu_t>, _ topic: OpaquePointer,
+        _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ headers: OpaquePointer
+    ) {
+        fields.initialize(repeating: rd_kafka_vu_t())
+        fields[0].vtype = RD_KAFKA_VTYPE_RKT
+        fields[0].u.rkt = topic
+        fields[1].vtype = RD_KAFKA_VTYPE_KEY
+        fields[1].u.mem.ptr = UnsafeMutableRawPointer(mutating: key.baseAddress)
+        fields[1].u.mem.size = key.count
+        fields[2].vtype = RD_KAFKA_VTYPE_VALUE
+        fields[2].u.mem.ptr = UnsafeMutableRawPointer(mutating: value.baseAddress)
+        fields[2].u.mem.size = value.count
+        fields[3].vtype = RD_KAFKA_VTYPE_MSGFLAGS
+        fields[3].u.i = RD_KAFKA_MSG_F_COPY
+        fields[5].vtype = RD_KAFKA_VTYPE_HEADERS
+        fields[5].u.headers = headers
     }
 
-    private static func add(_ header: SinkRecord.Header, to headers: OpaquePointer) {
-        var name = header.name
-        var value = header.value
-        name.withUTF8 { name in
-            value.withUTF8 { value in
+    private static func add(
+        _ name: Span<UInt8>, _ value: Span<UInt8>, to headers: OpaquePointer
+    ) {
+        name.withUnsafeBytes { name in
+            value.withUnsafeBytes { value in
                 // Fails only for headers that are in use by a record, which these are not yet.
-                _ = name.withMemoryRebound(to: CChar.self) {
-                    rd_kafka_header_add(
-                        headers, $0.baseAddress, $0.count, value.baseAddress, value.count)
-                }
+                _ = rd_kafka_header_add(
+                    headers, name.baseAddress?.assumingMemoryBound(to: CChar.self), name.count,
+                    value.baseAddress, value.count)
             }
         }
     }

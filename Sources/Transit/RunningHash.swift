@@ -6,10 +6,34 @@ public enum RunningHash {
     /// The digest after an event.
     /// - Parameter line: the bytes of its `BatchLine`.
     public static func next(_ digest: RunningDigest, _ line: [UInt8]) -> RunningDigest {
-        let bytes = SHA256.hash(digest.value.bytes, line)
-        guard let value = Identifier128(bytes: Array(bytes.prefix(16))) else {
-            preconditionFailure("SHA-256 has 32 bytes")
+        var hasher = SHA256.Hasher()
+        return next(digest, line, &hasher)
+    }
+
+    /// The digests after each of some events in a row: cheaper than one by one.
+    public static func digests(
+        after digest: RunningDigest, _ lines: [BatchLine]
+    ) -> [RunningDigest] {
+        var hasher = SHA256.Hasher()
+        var digest = digest
+        var digests: [RunningDigest] = []
+        digests.reserveCapacity(lines.count)
+        for line in lines {
+            digest = next(digest, line.bytes, &hasher)
+            digests.append(digest)
         }
-        return RunningDigest(value)
+        return digests
+    }
+
+    private static func next(
+        _ digest: RunningDigest, _ line: [UInt8], _ hasher: inout SHA256.Hasher
+    ) -> RunningDigest {
+        // The digest's bytes are its text's: the most significant first.
+        let before = (digest.value.high.bigEndian, digest.value.low.bigEndian)
+        let hash = withUnsafeBytes(of: before) { before in
+            line.withUnsafeBytes { line in hasher.hash(before, line) }
+        }
+        return RunningDigest(
+            Identifier128(high: UInt64(bigEndian: hash[0]), low: UInt64(bigEndian: hash[1])))
     }
 }

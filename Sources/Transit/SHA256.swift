@@ -31,6 +31,36 @@ enum SHA256 {
         return hash
     }
 
+    /// For many hashes in a row: what libcrypto needs for one is made once.
+    struct Hasher: ~Copyable {
+        private let context: OpaquePointer
+
+        init() {
+            guard let made = EVP_MD_CTX_new() else {
+                preconditionFailure("libcrypto has no room for a SHA-256: out of memory")
+            }
+            context = made
+        }
+
+        deinit { EVP_MD_CTX_free(context) }
+
+        /// The hash of two parts, one after the other, as words in the order of its bytes.
+        mutating func hash(
+            _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
+        ) -> InlineArray<4, UInt64> {
+            var hash = InlineArray<4, UInt64>(repeating: 0)
+            var isMade = EVP_DigestInit_ex2(context, algorithm, nil) == 1
+            isMade = isMade && EVP_DigestUpdate(context, first.baseAddress, first.count) == 1
+            isMade = isMade && EVP_DigestUpdate(context, second.baseAddress, second.count) == 1
+            withUnsafeMutableBytes(of: &hash) { hash in
+                let bytes = hash.baseAddress?.assumingMemoryBound(to: UInt8.self)
+                isMade = isMade && EVP_DigestFinal_ex(context, bytes, nil) == 1
+            }
+            precondition(isMade, "libcrypto did not make a SHA-256: out of memory")
+            return hash
+        }
+    }
+
     /// HMAC-SHA256 (RFC 2104).
     static func mac(of text: [UInt8], key: [UInt8]) -> [UInt8] {
         var mac = [UInt8](repeating: 0, count: size)

@@ -52,112 +52,87 @@ public struct CloudEvent: Hashable, Sendable {
     public var type: String { "io.busbar." + event.type }
 }
 
-/// The texts that all events of one batch have in common, made once.
-public struct BatchTexts: Sendable {
-    let device: String
-    let source: String
-    let epoch: String
-    let boot: String
-    let run: String
-    let lane: String
+/// What the records of one batch have in common, made once.
+public struct SharedHeaders: Sendable {
+    let headers: RecordHeaders
+    /// "<epoch>:<lane>:", with which each identity begins.
+    let identityStart: [UInt8]
+    /// Of the records: the device.
+    public let key: [UInt8]
 
-    public init(_ header: BatchHeader) {
+    /// - Parameter recordedMilliseconds: when the bridge took the batch; nil before a bridge did.
+    public init(_ header: BatchHeader, recordedMilliseconds: Int64?) {
         self.init(
             site: header.site, device: header.device, lane: header.lane, epoch: header.epoch,
-            run: header.run, boot: header.boot)
+            run: header.run, boot: header.boot, recordedMilliseconds: recordedMilliseconds)
     }
 
     fileprivate init(
         site: String, device: String, lane: Lane, epoch: Identifier128, run: Identifier128,
-        boot: Identifier128
+        boot: Identifier128, recordedMilliseconds: Int64?
     ) {
-        self.device = device
-        source = "urn:busbar:\(site):\(device):\(lane.name)"
-        self.epoch = epoch.text
-        self.boot = boot.text
-        self.run = run.text
-        self.lane = lane.name
+        var headers = RecordHeaders()
+        headers.add("ce_specversion", "1.0" as StaticString)
+        headers.add("ce_source", "urn:busbar:\(site):\(device):\(lane.name)")
+        headers.add("ce_partitionkey", device)
+        if let recordedMilliseconds {
+            headers.add(
+                "ce_recordedtime", UTCTime.text(unixMilliseconds: recordedMilliseconds))
+        }
+        headers.add("ce_busbarepoch", epoch.text)
+        headers.add("ce_busbarboot", boot.text)
+        headers.add("ce_busbarrun", run.text)
+        self.headers = headers
+        identityStart = Array("\(epoch.text):\(lane.name):".utf8)
+        key = Array(device.utf8)
     }
 }
 
 extension CloudEvent {
-    /// The name of an attribute in both encodings, so that none needs to be put together.
-    struct Name {
-        var plain: String
-        var header: String
-    }
-
-    private var texts: BatchTexts {
-        BatchTexts(site: site, device: device, lane: lane, epoch: epoch, run: run, boot: boot)
-    }
-
-    /// Hands out all attributes but the type of the data, in the order in which both encodings
-    /// write them. Texts, but for the one that is a number in JSON too.
-    private func forEachAttribute(
-        _ texts: BatchTexts, _ body: (Name, String, _ isNumber: Bool) -> Void
-    ) {
-        func text(_ plain: String, _ header: String, _ value: String) {
-            body(Name(plain: plain, header: header), value, false)
-        }
-        text("specversion", "ce_specversion", "1.0")
-        text("id", "ce_id", identifier(texts))
-        text("source", "ce_source", texts.source)
-        text("type", "ce_type", type)
-        text("subject", "ce_subject", event.subject)
-        text("time", "ce_time", UTCTime.text(unixMilliseconds: event.wall.unixMilliseconds))
+    /// Hands out all attributes but the type of the data, for structured JSON. Texts, but for the
+    /// one that is a number. What is added here is added to `recordHeaders` too; a test compares
+    /// the two.
+    private func forEachAttribute(_ body: (_ name: String, String, _ isNumber: Bool) -> Void) {
+        func text(_ name: String, _ value: String) { body(name, value, false) }
+        text("specversion", "1.0")
+        text("id", id)
+        text("source", source)
+        text("type", type)
+        text("subject", event.subject)
+        text("time", UTCTime.text(unixMilliseconds: event.wall.unixMilliseconds))
         // No schema describes what a damaged card had.
-        if case .json = event.data {
-            text("dataschema", "ce_dataschema", "urn:busbar:schema:" + event.type)
-        }
-        text("partitionkey", "ce_partitionkey", texts.device)
-        text("sequence", "ce_sequence", String(UInt64(bitPattern: event.seq), places: 20))
-        text("severitytext", "ce_severitytext", event.severity.logName)
-        body(
-            Name(plain: "severitynumber", header: "ce_severitynumber"),
-            String(event.severity.logNumber), true)
-        text("traceparent", "ce_traceparent", traceParent)
+        if case .json = event.data { text("dataschema", "urn:busbar:schema:" + event.type) }
+        text("partitionkey", device)
+        text("sequence", String(UInt64(bitPattern: event.seq), places: 20))
+        text("severitytext", event.severity.logName)
+        body("severitynumber", String(event.severity.logNumber), true)
+        text("traceparent", traceParent)
         if let recordedMilliseconds {
-            text(
-                "recordedtime", "ce_recordedtime",
-                UTCTime.text(unixMilliseconds: recordedMilliseconds))
+            text("recordedtime", UTCTime.text(unixMilliseconds: recordedMilliseconds))
         }
-        text("busbarepoch", "ce_busbarepoch", texts.epoch)
-        text("busbarboot", "ce_busbarboot", texts.boot)
-        text("busbarrun", "ce_busbarrun", texts.run)
-        text("busbarmono", "ce_busbarmono", String(event.at.rawValue))
-        text("busbartick", "ce_busbartick", String(event.tick.rawValue))
-        text("busbarclock", "ce_busbarclock", event.wall.quality.name)
-        text("busbarcorrelation", "ce_busbarcorrelation", String(event.correlation.rawValue))
-        if let hash { text("busbarhash", "ce_busbarhash", hash.value.text) }
-        if case .damaged(_, let rowBytes) = event.data {
-            text("busbardamaged", "ce_busbardamaged", String(rowBytes))
-        }
-    }
-
-    private func identifier(_ texts: BatchTexts) -> String {
-        var text = texts.epoch
-        // The epoch, the longest lane's name, two colons and a number of 56 bits.
-        text.reserveCapacity(64)
-        text.append(":")
-        text.append(texts.lane)
-        text.append(":")
-        text.append(String(event.seq))
-        return text
+        text("busbarepoch", epoch.text)
+        text("busbarboot", boot.text)
+        text("busbarrun", run.text)
+        text("busbarmono", String(event.at.rawValue))
+        text("busbartick", String(event.tick.rawValue))
+        text("busbarclock", event.wall.quality.name)
+        text("busbarcorrelation", String(event.correlation.rawValue))
+        if let hash { text("busbarhash", hash.value.text) }
+        if case .damaged(_, let rowBytes) = event.data { text("busbardamaged", String(rowBytes)) }
     }
 
     /// W3C Trace Context: all events of one cause in one run are one trace. The span is the lane in
     /// the top byte and the number below, so that it is unique in the trace and never zero.
     private var traceParent: String {
-        let trace = Identifier128(high: run.high, low: run.low ^ event.correlation.rawValue)
-        let number = UInt64(bitPattern: event.seq) & (1 << 56 - 1)
-        var text = "00-"
-        // What W3C Trace Context gives it: 55 characters.
-        text.reserveCapacity(55)
-        text.append(trace.text)
-        text.append("-")
-        text.append(String(hexadecimal: UInt64(lane.rawValue) << 56 | number))
-        text.append("-01")
-        return text
+        "00-\(trace.text)-\(String(hexadecimal: span))-01"
+    }
+
+    private var trace: Identifier128 {
+        Identifier128(high: run.high, low: run.low ^ event.correlation.rawValue)
+    }
+
+    private var span: UInt64 {
+        UInt64(lane.rawValue) << 56 | UInt64(bitPattern: event.seq) & (1 << 56 - 1)
     }
 
     var contentType: String {
@@ -175,11 +150,11 @@ extension CloudEvent {
     /// The event as one JSON object on one line, data last.
     public var structuredJSON: [UInt8] {
         var members = JSONMembers()
-        forEachAttribute(texts) { name, value, isNumber in
+        forEachAttribute { name, value, isNumber in
             if isNumber {
-                members.add(name.plain, json: Array(value.utf8))
+                members.add(name, json: Array(value.utf8))
             } else {
-                members.add(name.plain, value)
+                members.add(name, value)
             }
         }
         members.add("datacontenttype", contentType)
@@ -203,16 +178,66 @@ extension CloudEvent {
     }
 
     /// The headers of binary mode, as the Kafka binding of CloudEvents 1.0 has them.
-    public var kafkaHeaders: [Header] { kafkaHeaders(sharing: texts) }
+    public var recordHeaders: RecordHeaders {
+        recordHeaders(
+            sharing: SharedHeaders(
+                site: site, device: device, lane: lane, epoch: epoch, run: run, boot: boot,
+                recordedMilliseconds: recordedMilliseconds))
+    }
 
-    /// - Parameter texts: of the batch that the event came in.
-    public func kafkaHeaders(sharing texts: BatchTexts) -> [Header] {
-        var headers: [Header] = []
-        // All attributes that there are, and the type of the data.
-        headers.reserveCapacity(24)
-        forEachAttribute(texts) { name, value, _ in headers.append(Header(name.header, value)) }
-        headers.append(Header("content-type", contentType))
+    /// - Parameter shared: of the batch that the event came in, with its time of recording.
+    public func recordHeaders(sharing shared: SharedHeaders) -> RecordHeaders {
+        // 640: fifteen names and lengths, and values that are as long as they get but for these.
+        let room = 640 + 2 * event.type.utf8.count + event.subject.utf8.count
+        var headers = RecordHeaders(shared.headers, room: room)
+        addIdentity(to: &headers, shared)
+        headers.add("ce_severitytext", event.severity.logName)
+        headers.add("ce_severitynumber", decimal: Int64(event.severity.logNumber))
+        let (trace, span) = (trace, span)
+        headers.add("ce_traceparent", 55) { output in
+            output.append("00-" as StaticString)
+            output.append(trace)
+            output.append(UInt8(ascii: "-"))
+            output.append(hexadecimal: span)
+            output.append("-01" as StaticString)
+        }
+        headers.add("ce_busbarmono", decimal: event.at.rawValue)
+        headers.add("ce_busbartick", decimal: event.tick.rawValue)
+        headers.add("ce_busbarclock", event.wall.quality.name)
+        headers.add("ce_busbarcorrelation", decimal: event.correlation.rawValue)
+        if let hash { headers.add("ce_busbarhash", 32) { $0.append(hash.value) } }
+        if case .damaged(_, let rowBytes) = event.data {
+            headers.add("ce_busbardamaged", decimal: Int64(rowBytes))
+        }
+        headers.add("content-type", contentType)
         return headers
+    }
+
+    private func addIdentity(to headers: inout RecordHeaders, _ shared: SharedHeaders) {
+        let seq = UInt64(bitPattern: event.seq)
+        let digits = DecimalText.count(seq)
+        headers.add("ce_id", shared.identityStart.count + digits) { output in
+            output.append(shared.identityStart.span)
+            output.append(decimal: seq, places: 1)
+        }
+        let type = event.type.utf8
+        let typeStart: StaticString = "io.busbar."
+        headers.add("ce_type", typeStart.utf8CodeUnitCount + type.count) { output in
+            output.append(typeStart)
+            output.append(type.span)
+        }
+        headers.add("ce_subject", event.subject)
+        let time = UTCTime.letters(unixMilliseconds: event.wall.unixMilliseconds)
+        headers.add("ce_time", time.count) { $0.append(time.span) }
+        // No schema describes what a damaged card had.
+        if case .json = event.data {
+            let schemaStart: StaticString = "urn:busbar:schema:"
+            headers.add("ce_dataschema", schemaStart.utf8CodeUnitCount + type.count) { output in
+                output.append(schemaStart)
+                output.append(type.span)
+            }
+        }
+        headers.add("ce_sequence", max(digits, 20)) { $0.append(decimal: seq, places: 20) }
     }
 
     /// The record's value in binary mode. Never empty, for an empty one is a tombstone in a

@@ -10,19 +10,27 @@ public enum UTCTime {
     /// set can show, is written as the nearer end of it; where the exact number matters, take it
     /// from the event's line.
     public static func text(unixMilliseconds: Int64) -> String {
+        let letters = letters(unixMilliseconds: unixMilliseconds)
+        return unsafe String(unsafeUninitializedCapacity: letters.count) { text in
+            for index in letters.indices { unsafe text[index] = letters[index] }
+            return letters.count
+        }
+    }
+
+    /// The same, in ASCII.
+    static func letters(unixMilliseconds: Int64) -> InlineArray<24, UInt8> {
         let time = min(max(unixMilliseconds, range.lowerBound), range.upperBound)
         let (day, inDay) = floorDivision(time, by: 86_400_000)
         let (year, month, dayOfMonth) = date(daysSince1970: day)
-        return unsafe String(unsafeUninitializedCapacity: 24) { text in
-            unsafe Self.put(year, at: 0..<4, in: text, then: "-")
-            unsafe Self.put(month, at: 5..<7, in: text, then: "-")
-            unsafe Self.put(dayOfMonth, at: 8..<10, in: text, then: "T")
-            unsafe Self.put(inDay / 3_600_000, at: 11..<13, in: text, then: ":")
-            unsafe Self.put(inDay / 60_000 % 60, at: 14..<16, in: text, then: ":")
-            unsafe Self.put(inDay / 1_000 % 60, at: 17..<19, in: text, then: ".")
-            unsafe Self.put(inDay % 1_000, at: 20..<23, in: text, then: "Z")
-            return 24
-        }
+        var text = InlineArray<24, UInt8>(repeating: UInt8(ascii: "Z"))
+        put(year, at: 0..<4, in: &text, then: "-")
+        put(month, at: 5..<7, in: &text, then: "-")
+        put(dayOfMonth, at: 8..<10, in: &text, then: "T")
+        put(inDay / 3_600_000, at: 11..<13, in: &text, then: ":")
+        put(inDay / 60_000 % 60, at: 14..<16, in: &text, then: ":")
+        put(inDay / 1_000 % 60, at: 17..<19, in: &text, then: ".")
+        put(inDay % 1_000, at: 20..<23, in: &text, then: "Z")
+        return text
     }
 
     private static func floorDivision(_ value: Int64, by divisor: Int64) -> (Int64, Int64) {
@@ -46,14 +54,14 @@ public enum UTCTime {
     }
 
     private static func put(
-        _ value: Int64, at places: Range<Int>, in text: UnsafeMutableBufferPointer<UInt8>,
+        _ value: Int64, at places: Range<Int>, in text: inout InlineArray<24, UInt8>,
         then sign: Unicode.Scalar
     ) {
         var rest = value
         for place in places.reversed() {
-            unsafe text[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+            text[place] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         }
-        unsafe text[places.upperBound] = UInt8(ascii: sign)
+        text[places.upperBound] = UInt8(ascii: sign)
     }
 }

@@ -6,10 +6,11 @@ import MQTT
 import Units
 import Wire
 
-/// The bridge's one working thread: what comes from the broker and from the cluster goes into the
+/// The bridge's loop: what comes from the broker and from the cluster goes into the
 /// session, and what the session says is done. It decides nothing.
 struct BridgeLoop {
     private let broker: MQTTSettings
+    private let reading: ReadingThread
     private let sink: KafkaSink
     private let board: HealthBoard
     private var session: BridgeSession
@@ -19,8 +20,8 @@ struct BridgeLoop {
     private var nextAttempt = Instant.never
     /// Doubles with each failure: 1 s to 30 s.
     private var pause = Milliseconds.seconds(1)
-    /// Messages that came and for which the session has no room yet.
-    private var waiting: [MQTTMessage] = []
+    /// Messages that are read and for which the session has no room yet.
+    private var waiting: [MessageReading] = []
     /// Since when the session has had no room; nil while it has.
     private var noRoomSince: Instant?
     /// What the broker has not answered to, by the library's numbers.
@@ -35,6 +36,8 @@ struct BridgeLoop {
     /// Without room nothing is read for so long. 5 s: a leader's election takes about one, and the
     /// keep-alive of 30 s is far away.
     private static let holdMax = Milliseconds.seconds(5)
+    /// How often that is looked at, in ms, when nothing else happens.
+    private static let holdLookMax: Int32 = 100
     /// How long the broker may take to confirm what was said last, 2 s, and then to read the
     /// farewell, 1 s: both chosen, for a broker that runs needs a hundredth.
     private static let confirmMax = Milliseconds.seconds(2)
@@ -42,9 +45,13 @@ struct BridgeLoop {
     /// A renewed certificate is in use that soon. 5 s, as in the uplink.
     private static let certificateInterval = Milliseconds.seconds(5)
 
-    init(settings: BridgeSettings, broker: MQTTSettings, sink: KafkaSink, board: HealthBoard) {
+    init(
+        settings: BridgeSettings, broker: MQTTSettings, reading: ReadingThread, sink: KafkaSink,
+        board: HealthBoard
+    ) {
         session = BridgeSession(settings: settings)
         self.broker = broker
+        self.reading = reading
         self.sink = sink
         self.board = board
         certificate = Self.certificate(broker)
@@ -74,39 +81,40 @@ struct BridgeLoop {
     private mutating func act() -> Instant {
         // The time of day once: asking for it, and whether it is right, is a call into the kernel.
         let wall = wall()
+        let now = clock.now()
         while true {
-            switch session.action(now: clock.now(), wall: wall) {
+            switch session.action(now: now, wall: wall) {
             case .subscribe(let topics): subscribe(topics)
             case .unsubscribe(let topics): unsubscribe(topics)
             case .publish(let publication): publish(publication)
             case .send(let record, let token):
-                if !sink.send(record, token: token) {
-                    session.noteSinkFull(token, now: clock.now())
-                }
+                if !sink.send(record, token: token) { session.noteSinkFull(token, now: now) }
             case .wait(let until): return until
             case .finished:
                 isFinished = true
-                return clock.now()
+                return now
             }
         }
     }
 
     private mutating func takeIn(waitingUntil until: Instant, stop: Int32) {
         let now = clock.now()
-        var wait = Int32(clamping: max(0, (until - now).rawValue))
-        if let connection, !isHoldingBack(now) {
-            let others = [stop, sink.descriptor]
+        let due = connection == nil ? min(until, nextAttempt) : until
+        let wait = Int32(clamping: max(0, (due - now).rawValue))
+        let others = [stop, sink.descriptor, reading.descriptor]
+        if reading.hasRoom, let connection, !isHoldingBack(now) {
             for event in connection.poll(milliseconds: waiting.isEmpty ? wait : 0, waking: others) {
                 note(event)
             }
-            wait = 0
-        } else if connection == nil {
-            wait = min(wait, Int32(clamping: max(0, (nextAttempt - now).rawValue)))
+        } else {
+            // Without room nothing is read from the broker, and yet the wait must end when there is
+            // some again: a record was reported on, or a message was read.
+            Doorbell.wait(for: others, milliseconds: min(wait, Self.holdLookMax))
         }
         handOver()
-        for report in sink.poll(milliseconds: min(wait, 100)) {
-            session.note(report, now: clock.now())
-        }
+        let reports = sink.poll(milliseconds: 0)
+        let reported = clock.now()
+        for report in reports { session.note(report, now: reported) }
         handOver()
         session.note(sink.guarantee)
         session.note(sinkTrouble: sink.trouble)
@@ -128,16 +136,12 @@ struct BridgeLoop {
     /// Messages go into the session in the order in which they came, as long as it is not better
     /// that they wait.
     private mutating func handOver() {
-        guard !waiting.isEmpty else { return }
-        let wall = wall()
+        waiting += reading.take()
         var count = 0
         while count < waiting.count {
             let now = clock.now()
             guard !isHoldingBack(now) else { break }
-            let message = waiting[count]
-            session.note(
-                message: message.payload, on: message.topic, isRetained: message.isRetained,
-                now: now, wall: wall)
+            session.note(waiting[count], now: now)
             count += 1
         }
         waiting.removeFirst(count)
@@ -158,7 +162,7 @@ struct BridgeLoop {
             let refused = codes.first { $0 >= 0x80 }
             session.noteSubscribed(
                 refusal: refused.map { "reason 0x\(String($0, radix: 16))" })
-        case .message(let message): waiting.append(message)
+        case .message(let message): reading.put(message, wall: wall())
         case .published(let id, let code):
             guard let publication = published.removeValue(forKey: id) else { return }
             session.notePublished(publication, reasonCode: code, now: clock.now())
@@ -207,6 +211,7 @@ struct BridgeLoop {
         connection = nil
         subscription = nil
         waiting.removeAll()
+        reading.discard()
         published.removeAll()
         session.noteDisconnected()
     }

@@ -119,7 +119,7 @@ private struct Ingest {
         let token = RecordToken(lastToken)
         while !sink.send(record, token: token) { try collect() }
         onTheirWay[token] =
-            "\(record.topic) \(record.headers.first { $0.name == "ce_id" }?.value ?? "")"
+            "\(record.topic) \(record.headers.value(of: "ce_id") ?? "")"
         if lastToken % 100 == 0 { try collect(waiting: 0) }
     }
 

@@ -49,9 +49,13 @@ struct RunCommand: ParsableCommand {
         let sink = try cluster.makeSink()
         Log.line(
             "busbar-bridge \(bridgeVersion): \(cluster.instance), shards \(shards), "
-                + "MQTT \(mqtt), Kafka \(cluster.kafka), health on http://\(http)/readyz")
-        var loop = BridgeLoop(settings: settings, broker: broker, sink: sink, board: board)
+                + "MQTT \(mqtt), Kafka \(cluster.kafka), health on http://\(http)/readyz, "
+                + "memory by jemalloc \(Memory.version)")
+        let reading = try Self.wrapping { () throws(SystemError) in try ReadingThread() }
+        var loop = BridgeLoop(
+            settings: settings, broker: broker, reading: reading, sink: sink, board: board)
         loop.run(until: stop)
+        reading.stop()
         server.stop()
         Log.line("busbar-bridge: stopped")
     }

@@ -26,7 +26,7 @@ struct UplinkDriver: ~Copyable {
     private let port: UplinkPort
     private let device: String
     private let directory: StateDirectory
-    private let queue: JournalQueue
+    private var queue: JournalQueue
     private var session: UplinkSession
     private var connection: MQTTConnection?
     private var tokens: [Int32: UInt64] = [:]

@@ -2,6 +2,7 @@
 not of a Kafka cluster. What a killed bridge loses is check_chain.py's business.
 """
 
+import json
 import signal
 import subprocess
 import threading
@@ -14,6 +15,9 @@ from bench_table import (
     processor_seconds, resident_kib, until,
 )
 from chain import Part, free_port
+
+# Of the messages that chain-bench feeds.
+BATCH_EVENTS = 256
 
 
 class Feeding:
@@ -85,11 +89,30 @@ class Feeding:
         for row in rows:
             self.counted = int(row)
 
-    def feeder(self, source):
-        return subprocess.Popen(
+    def feed(self, source):
+        """Has the fleet send, and returns when its first message went out."""
+        feeder = subprocess.Popen(
             [self.programs / "chain-bench", "feed", f"127.0.0.1:{self.port}", source,
              str(self.events)], stdout=subprocess.PIPE, text=True,
         )
+        return feeder, float(feeder.stdout.readline().split()[1])
+
+    def run_peer(self, producer, brokers, records, source):
+        """librdkafka behind the same broker, with the same messages, which it does not read: for
+        each it produces as many records from memory as there are events in it."""
+        self.start_broker()
+        peer_process = subprocess.Popen(
+            [producer, "--fed", f"127.0.0.1:{self.port}", str(BATCH_EVENTS), brokers, records],
+            stdout=subprocess.PIPE, text=True,
+        )
+        assert peer_process.stdout.readline() == "ready\n"
+        feeder, start = self.feed(source)
+        told = json.loads(peer_process.stdout.readline())
+        peer_process.wait()
+        feeder.wait()
+        self.parts["broker"].kill(signal.SIGTERM)
+        assert told["failed"] == 0 and told["events"] == self.events, told
+        return self.events / (told["end"] - start), told["cpu_seconds"] / self.events * 1e6
 
     def run(self, brokers, source, python=None):
         self.start_broker()
@@ -101,8 +124,7 @@ class Feeding:
             self.start_bridge(brokers)
             stored = self.stored
         before = processor_seconds(bridge.process)
-        feeder = self.feeder(source)
-        start = float(feeder.stdout.readline().split()[1])
+        feeder, start = self.feed(source)
         until("all records are stored", 120, lambda: (stored() or 0) >= self.events)
         seconds = time.monotonic() - start
         feeder.wait()
@@ -126,31 +148,41 @@ def measure_bridge(programs, table):
         subprocess.run(
             [programs / "chain-bench", "records", source, str(events)], check=True, stdout=file
         )
-    producer = peer("kafka_producer", "rdkafka")
-    ours, theirs, bare, manual, auto = [], [], [], [], []
+    producer = peer("kafka_producer", "rdkafka", "mosquitto")
+    ours, theirs, bare, fed, manual, auto = [], [], [], [], [], []
     try:
         brokers = feeding.start_kafka()
         for _ in range(3):
             theirs.append(answer(producer, brokers, records))
             bare.append(answer(producer, "--bare", brokers, records))
+            fed.append(feeding.run_peer(producer, brokers, records, source))
             ours.append(feeding.run(brokers, source))
         manual.append(feeding.run(brokers, source, "manual"))
         auto.append(feeding.run(brokers, source, "auto"))
     finally:
         feeding.stop()
     table.title("Records to the same three mock brokers: acks=all, idempotent")
-    table.row("busbar-bridge, from MQTT", median(run[0] for run in ours), "events/s")
+    found = median(run[0] for run in ours)
     rate = median(run["events"] / run["seconds"] for run in theirs)
-    table.row("librdkafka, the same records from memory", rate, "events/s")
+    fed_rate = median(run[0] for run in fed)
+    table.row("busbar-bridge: from the broker's messages", found, "events/s")
+    table.row("librdkafka, the same records from memory, alone", rate, "events/s")
+    table.row("  as many for each of the same broker's messages", fed_rate, "events/s")
     table.row(
-        "librdkafka, without their headers",
+        "  without their headers",
         median(run["events"] / run["seconds"] for run in bare), "events/s",
     )
-    table.row("busbar-bridge, of librdkafka", median(run[0] for run in ours) / rate, "", least=0.7)
+    table.row("busbar-bridge, of librdkafka alone", found / rate, "", least=0.7)
+    table.row(
+        "busbar-bridge, of librdkafka behind the same broker", found / fed_rate, "", least=0.7)
     table.row("  processor time of busbar-bridge", median(run[1] for run in ours), "us/event")
     table.row(
         "  processor time of librdkafka alone",
         median(run["cpu_seconds"] / run["events"] * 1e6 for run in theirs), "us/event",
+    )
+    table.row(
+        "  processor time of librdkafka behind the broker", median(run[1] for run in fed),
+        "us/event",
     )
     table.row("  busbar-bridge, resident at most", max(run[2] for run in ours), "KiB")
     for name, runs in (("confirmed after Kafka", manual), ("confirmed by itself", auto)):

@@ -139,6 +139,11 @@ def drain(programs, source, count, is_slow):
         bench.stop()
 
 
+# mosquitto_pub 2.0.11 ends when the number of its last line is confirmed, and numbers begin anew
+# after 65,535: of 200,000 lines it sends 68,932 and says nothing. So it never gets more than this.
+PUBLISHED_MAX = 60_000
+
+
 def publish(programs, source, is_slow):
     """Seconds for `mosquitto_pub -l -q 1` to bring the same lines to the broker, and no further."""
     bench = Bench(programs, "publish", is_slow)
@@ -157,28 +162,36 @@ def publish(programs, source, is_slow):
         bench.stop()
 
 
-def compare_drains(programs, table, count, peer_count, rounds, is_slow, limit):
+def publish_rate(programs, short, long, is_slow):
+    """Lines a second, by the difference of two runs: mosquitto_pub waits a tenth of a second for
+    its connection, which says nothing of its speed."""
+    assert short < long <= PUBLISHED_MAX
+    spent = [publish(programs, lines(programs, count), is_slow) for count in (short, long)]
+    return (long - short) / (spent[1] - spent[0])
+
+
+def compare_drains(programs, table, count, peer_counts, rounds, is_slow, limit):
     ours, theirs, parts = [], [], {}
     for _ in range(rounds):
-        theirs.append(peer_count / publish(programs, lines(programs, peer_count), is_slow))
+        theirs.append(publish_rate(programs, *peer_counts, is_slow))
         seconds, parts = drain(programs, lines(programs, count), count, is_slow)
         ours.append(count / seconds)
     table.row("busbar-uplink: into Kafka, and acknowledged", median(ours), "events/s")
-    table.row("mosquitto_pub -l -q 1: to the broker", median(theirs), "events/s")
+    table.row("mosquitto_pub -l -q 1: to the broker, read by nobody", median(theirs), "events/s")
     table.row("busbar, of what mosquitto_pub does", median(ours) / median(theirs), "", least=limit)
     return parts
 
 
 def measure_drain(programs, table):
     table.title("A backlog of 200,000 events on loopback: TLS, one connection")
-    parts = compare_drains(programs, table, 200_000, 200_000, 3, False, 0.7)
+    parts = compare_drains(programs, table, 200_000, (10_000, PUBLISHED_MAX), 3, False, 0.7)
     for name, spent in parts.items():
         table.row(f"  processor time of {name}", spent, "us/event")
 
 
 def measure_slow_drain(programs, table):
     table.title("A backlog over 256 kbit/s with 50 ms each way: TLS, one connection")
-    compare_drains(programs, table, 6_000, 1_500, 1, True, 1.0)
+    compare_drains(programs, table, 6_000, (300, 1_500), 1, True, 1.0)
 
 
 def measure_uplink(programs, table):

@@ -155,5 +155,5 @@ struct Rig {
 }
 
 extension SinkRecord {
-    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    func header(_ name: String) -> String? { headers.value(of: name) }
 }

@@ -16,7 +16,8 @@ private func record(
     ]
     if let kind { headers.append(SinkRecord.Header("busbar_dlq_class", kind)) }
     return SinkRecord(
-        topic: topic, key: Array("heater-1".utf8), value: Array(data.utf8), headers: headers,
+        topic: topic, key: Array("heater-1".utf8), value: Array(data.utf8),
+        headers: RecordHeaders(headers),
         unixMilliseconds: seq)
 }
 

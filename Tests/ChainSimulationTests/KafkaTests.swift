@@ -1,6 +1,7 @@
 import Bridge
 @testable import ChainSimulation
 import Testing
+import Wire
 
 /// A producer on a cluster, and nothing else.
 private struct Rig {
@@ -22,7 +23,8 @@ private struct Rig {
     func send(_ number: UInt64, topic: String = "busbar.event.v1") -> Bool {
         producer.send(
             SinkRecord(
-                topic: topic, key: Array("heater-1".utf8), value: [UInt8(number)], headers: [],
+                topic: topic, key: Array("heater-1".utf8), value: [UInt8(number)],
+                headers: RecordHeaders(),
                 unixMilliseconds: 0), token: RecordToken(number))
     }
 

@@ -40,6 +40,36 @@ struct PlainJSONTests {
         _ = try JSONValue.parse(Array(text.utf8))
     }
 
+    @Test("each byte is plain in a text, or is not, wherever it stands in it")
+    func everyByte() {
+        // Words of eight bytes are looked at as one: 0 to 16 letters before it, and 0 to 8 behind.
+        for byte in UInt8.min...(.max) {
+            let isPlain = (0x20..<0x7F).contains(byte) && byte != 0x22 && byte != 0x5C
+            for before in 0...16 {
+                for behind in [0, 1, 7, 8] {
+                    let text =
+                        [0x22] + Array(repeating: 0x61, count: before) + [byte]
+                        + Array(repeating: 0x7E, count: behind) + [0x22]
+                    #expect(PlainJSON.holds(text) == isPlain, "\(byte) after \(before)")
+                }
+            }
+        }
+    }
+
+    @Test("keys that differ in one letter are told apart, and the same twice is refused")
+    func keys() {
+        for count in 1...40 {
+            let key = String(repeating: "k", count: count)
+            for place in 0..<count {
+                var other = Array(key.utf8)
+                other[place] = UInt8(ascii: "l")
+                let text = "{\"\(key)\":0,\"\(String(decoding: other, as: UTF8.self))\":0}"
+                #expect(PlainJSON.holds(Array(text.utf8)))
+            }
+            #expect(!PlainJSON.holds(Array("{\"\(key)\":0,\"\(key)\":0}".utf8)))
+        }
+    }
+
     @Test("32 members are told apart here")
     func members() {
         let text = "{" + (0..<32).map { "\"k\($0)\":0" }.joined(separator: ",") + "}"

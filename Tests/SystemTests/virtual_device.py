@@ -151,13 +151,14 @@ END
 
 
 @contextlib.contextmanager
-def virtual_device(virtual_time=2, limit=480, **options):
+def virtual_device(virtual_time=2, limit=480, files=None, **options):
     """A booted board with a world, and a device on which busbard was not yet started."""
     with tempfile.TemporaryDirectory() as directory:
         site = make_site(directory)
         spinner = make_spinner(directory)
         with board.VirtualBoard(
-            f"{directory}/board", PROGRAMS, {"/lib/spin.so": spinner}, {"/site": site},
+            f"{directory}/board", PROGRAMS, {"/lib/spin.so": spinner} | (files or {}),
+            {"/site": site},
             virtual_time=virtual_time, limit=limit, **options,
         ) as guest:
             guest.start_world()

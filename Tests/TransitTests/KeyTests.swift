@@ -30,6 +30,22 @@ struct KeyTests {
         #expect(second.value.text == "71a07067e4c4023cafe184d8313335c3")
     }
 
+    @Test("the chain over many lines is the one that grows line by line")
+    func runningHashes() {
+        // Lengths about those at which SHA-256's last block has no room for the length.
+        let lines = (0..<200).map {
+            BatchLine(seq: Int64($0), bytes: Array(repeating: 7, count: $0))
+        }
+        var digest = RunningDigest.start(of: Batches.epoch)
+        var expected: [RunningDigest] = []
+        for line in lines {
+            digest = RunningHash.next(digest, line.bytes)
+            expected.append(digest)
+        }
+        #expect(RunningHash.digests(after: .start(of: Batches.epoch), lines) == expected)
+        #expect(RunningHash.digests(after: digest, []) == [])
+    }
+
     @Test("device and bridge make the same seal, and anybody else another one")
     func seal() throws {
         let key = try Self.key()

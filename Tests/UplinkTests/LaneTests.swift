@@ -159,7 +159,7 @@ struct LaneTests {
         #expect(bench.acknowledged() == 600)
     }
 
-    @Test("a batch has at most 256 events and 48 KiB, and never an event too few to go on")
+    @Test("a batch has at most 256 events and 128 KiB, and never an event too few to go on")
     func sizes() {
         var bench = SessionBench()
         bench.append(1...5_000, filler: 200)
@@ -173,7 +173,7 @@ struct LaneTests {
         #expect(bench.acknowledged() == 5_003)
         #expect(bench.batches.allSatisfy { $0.lines.count <= 256 })
         for batch in bench.batches where batch.lines.count > 1 {
-            #expect(batch.lines.reduce(0) { $0 + $1.bytes.count + 1 } <= 48 << 10)
+            #expect(batch.lines.reduce(0) { $0 + $1.bytes.count + 1 } <= 128 << 10)
         }
     }
 
@@ -254,7 +254,7 @@ struct LaneTests {
         bench.pass(.seconds(60))
         let bulk = bench.publications.filter { $0.topic.hasSuffix("/event") }
             .reduce(0) { $0 + $1.payload.count }
-        #expect((60 * 1_500...62 * 2_000 + 48 << 10).contains(bulk), "\(bulk)")
+        #expect((60 * 1_500...62 * 2_000 + 128 << 10).contains(bulk), "\(bulk)")
         #expect(bench.acknowledged(.alarm) == 500)
     }
 

@@ -63,7 +63,7 @@ struct CloudEventTests {
                     expected["ce_" + member.key] = member.value.string ?? member.value.serialized()
                 }
             }
-            let headers = event.kafkaHeaders
+            let headers = event.recordHeaders.texts
             #expect(headers.count == expected.count)
             for header in headers { #expect(expected[header.name] == header.value) }
             #expect(event.kafkaValue == Array(data.utf8))
@@ -94,7 +94,7 @@ struct CloudEventTests {
     func severity(severity: Severity, text: String, number: String) throws {
         var record = BatchRig.record(1)
         record.severity = severity
-        let headers = try Self.event(record).kafkaHeaders
+        let headers = try Self.event(record).recordHeaders.texts
         #expect(headers.first { $0.name == "ce_severitytext" }?.value == text)
         #expect(headers.first { $0.name == "ce_severitynumber" }?.value == number)
     }
@@ -103,7 +103,7 @@ struct CloudEventTests {
     func spans() throws {
         var record = BatchRig.record(BatchHeader.numberMax)
         record.lane = .telemetry
-        let headers = try Self.event(record).kafkaHeaders
+        let headers = try Self.event(record).recordHeaders.texts
         #expect(
             headers.first { $0.name == "ce_traceparent" }?.value
                 == "00-111122223333444455556666777788c5-02ffffffffffffff-01")

@@ -37,10 +37,9 @@ public struct ExportedEvent: Sendable {
 
     /// - Parameter unixMilliseconds: the wall time of this machine, for the record's time.
     public func record(unixMilliseconds: Int64) -> SinkRecord {
-        var headers = attributes
-        headers.append(
-            .init("ce_recordedtime", UTCTime.text(unixMilliseconds: unixMilliseconds)))
-        headers.append(.init("content-type", contentType))
+        var headers = RecordHeaders(attributes)
+        headers.add("ce_recordedtime", UTCTime.text(unixMilliseconds: unixMilliseconds))
+        headers.add("content-type", contentType)
         return SinkRecord(
             topic: SinkRecord.topic(of: lane), key: Array(device.utf8), value: value,
             headers: headers, unixMilliseconds: unixMilliseconds)

@@ -11,13 +11,18 @@ extension BridgeSession {
     public mutating func note(
         message payload: [UInt8], on topic: String, isRetained: Bool, now: Instant, wall: WallTime
     ) {
+        note(MessageReading(payload, on: topic, isRetained: isRetained, wall: wall), now: now)
+    }
+
+    /// The same, read already.
+    public mutating func note(_ message: MessageReading, now: Instant) {
         counters.messages += 1
-        counters.messageBytes += UInt64(payload.count)
+        counters.messageBytes += UInt64(message.payload.count)
         guard stop == nil else { return }
-        guard !isRetained else {
+        guard let reading = message.batch else {
             counters.retained += 1
             notice(
-                "\(topic): refused a retained message of events; somebody other than a "
+                "\(message.topic): refused a retained message of events; somebody other than a "
                     + "device published it. Remove it: publish an empty retained message there")
             return
         }
@@ -25,47 +30,24 @@ extension BridgeSession {
             counters.noGuarantee += 1
             return
         }
-        let message = Message(
-            topic: topic, payload: payload, unixMilliseconds: wall.unixMilliseconds)
-        let batch: EventBatch
-        switch Self.read(payload) {
-        case .success(let found): batch = found
+        let read: ReadBatch
+        switch reading {
+        case .success(let found): read = found
         case .failure(let fault):
             counters.unreadable += 1
             putAside(message, .poison, fault.reason)
             return
         }
-        if let reason = trespass(of: batch.header, on: topic) {
+        if let reason = trespass(of: read.batch.header, on: message.topic) {
             counters.unauthorised += 1
             putAside(message, .unauthorised, reason)
             return
         }
         guard hasRoom else {
-            counters.noRoom += UInt64(batch.lines.count)
+            counters.noRoom += UInt64(read.batch.lines.count)
             return
         }
-        take(batch, unixMilliseconds: wall.unixMilliseconds, now: now)
-    }
-
-    private struct Fault: Error { var reason: String }
-
-    private static func read(_ payload: [UInt8]) -> Result<EventBatch, Fault> {
-        do throws(PayloadError) {
-            let bytes = try Payload.unpack(payload)
-            do throws(BatchError) {
-                return .success(try EventBatch(decoding: bytes))
-            } catch {
-                return .failure(Fault(reason: error.description))
-            }
-        } catch {
-            return .failure(Fault(reason: error.description))
-        }
-    }
-
-    private struct Message {
-        var topic: String
-        var payload: [UInt8]
-        var unixMilliseconds: Int64
+        take(read, unixMilliseconds: message.unixMilliseconds, now: now)
     }
 
     /// Why the header may not stand on that topic; nil when it may. The broker lets each device
@@ -85,7 +67,7 @@ extension BridgeSession {
     /// A message that is no batch goes to the dead letters as it came; once, not each time that the
     /// device sends it again.
     private mutating func putAside(
-        _ message: Message, _ kind: DeadLetter.Class, _ reason: String
+        _ message: MessageReading, _ kind: DeadLetter.Class, _ reason: String
     ) {
         let hash = Self.hash(of: message.payload)
         guard unreadable[message.topic] != hash else { return }
@@ -112,10 +94,11 @@ extension BridgeSession {
         notice("\(message.topic): put a batch aside as \(kind.name): \(reason)")
     }
 
-    private mutating func take(_ batch: EventBatch, unixMilliseconds: Int64, now: Instant) {
+    private mutating func take(_ read: ReadBatch, unixMilliseconds: Int64, now: Instant) {
+        let batch = read.batch
         let header = batch.header
         var number = serve(header)
-        let hashes = batch.lines.map { Self.hash(of: $0.bytes) }
+        let hashes = read.hashes
         if lanes[number]?.tracker.isPast(batch.lines, hashes) == true {
             // The device's base is far below what it once stated: it lost its cursor, or it is not
             // the same device. What it has is not known here, so it is taken anew from its base.
@@ -124,11 +107,8 @@ extension BridgeSession {
         }
         defer { noteSlots(of: number, now: now) }
         lookForFork(header, lane: number)
-        let shared = BatchOnItsWay(batch)
-        var digest = header.before ?? .start(of: header.epoch)
         var gaps = header.gaps[...]
         for (index, line) in batch.lines.enumerated() {
-            digest = RunningHash.next(digest, line.bytes)
             while let gap = gaps.first, gap.upperBound < line.seq {
                 gaps.removeFirst()
                 guard lanes[number]?.tracker.take(gap: gap) == true else {
@@ -138,13 +118,14 @@ extension BridgeSession {
             }
             let parcel = Parcel(
                 token: newToken(), lane: number, number: line.seq,
-                content: .event(shared, index: index, digest: digest),
+                content: .event(read, index: index),
                 unixMilliseconds: unixMilliseconds)
             guard take(parcel, hash: hashes[index]) else {
                 counters.early += UInt64(batch.lines.count - index)
                 return
             }
         }
+        guard let digest = read.digests.last else { return }
         lanes[number]?.tracker.owe(header.last, digest: digest)
     }
 
@@ -283,9 +264,9 @@ extension BridgeSession {
         let text = bytes.span
         var index = 0
         while index + 8 <= text.count {
-            var word: UInt64 = 0
-            for offset in 0..<8 { word = word << 8 | UInt64(text[index + offset]) }
-            hash = (hash ^ word) &* prime
+            let word = unsafe text.bytes.unsafeLoadUnaligned(
+                fromByteOffset: index, as: UInt64.self)
+            hash = (hash ^ UInt64(bigEndian: word)) &* prime
             hash ^= hash >> 29
             index += 8
         }

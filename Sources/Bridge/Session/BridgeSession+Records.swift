@@ -17,8 +17,8 @@ extension BridgeSession {
         sinkFullUntil = nil
         switch report.outcome {
         case .stored(let partition, let offset):
-            if !parcel.isDeadLetter, case .event(let shared, _, _) = parcel.content {
-                counters.stored[Int(shared.batch.header.lane.rawValue)] += 1
+            if !parcel.isDeadLetter, case .event(let read, _) = parcel.content {
+                counters.stored[Int(read.batch.header.lane.rawValue)] += 1
             }
             confirm(
                 parcel,
@@ -113,41 +113,42 @@ extension BridgeSession {
         case .message(let topic, let device, let payload):
             return DeadLetter.record(
                 SinkRecord(
-                    topic: topic, key: Array(device.utf8), value: payload, headers: [],
+                    topic: topic, key: Array(device.utf8), value: payload, headers: RecordHeaders(),
                     unixMilliseconds: parcel.unixMilliseconds),
                 cause: parcel.cause
                     ?? DeadLetter.Cause(
                         reason: "", stage: .batch, kind: .poison, topic: topic, attempts: 0),
                 firstUnixMilliseconds: parcel.unixMilliseconds)
-        case .event(let shared, let index, let digest):
-            let header = shared.batch.header
-            let topic = SinkRecord.topic(of: header.lane)
-            do throws(BatchError) {
-                let event = CloudEvent(
-                    try shared.batch.event(at: index), of: header,
-                    recordedMilliseconds: parcel.unixMilliseconds, hash: digest)
-                let record = SinkRecord(
-                    event, sharing: shared.texts, unixMilliseconds: parcel.unixMilliseconds)
+        case .event(let read, let index):
+            switch read.records[index] {
+            case .success(let record):
                 guard let cause = parcel.cause else { return record }
                 return DeadLetter.record(
                     record, cause: cause, firstUnixMilliseconds: parcel.unixMilliseconds)
-            } catch {
-                let cause =
-                    parcel.cause
-                    ?? DeadLetter.Cause(
-                        reason: error.description, stage: .event, kind: .poison, topic: topic,
-                        attempts: 0)
-                if parcel.cause == nil {
-                    notice(
-                        "\(header.device): put event \(header.lane.name) \(parcel.number) "
-                            + "aside: \(error)")
-                }
-                parcel.cause = cause
-                return DeadLetter.record(
-                    Self.raw(shared.batch.lines[index], header: header, parcel),
-                    cause: cause, firstUnixMilliseconds: parcel.unixMilliseconds)
+            case .failure(let error):
+                return put(&parcel, aside: error, of: read, index)
             }
         }
+    }
+
+    private mutating func put(
+        _ parcel: inout Parcel, aside error: BatchError, of read: ReadBatch, _ index: Int
+    ) -> SinkRecord {
+        let header = read.batch.header
+        let cause =
+            parcel.cause
+            ?? DeadLetter.Cause(
+                reason: error.description, stage: .event, kind: .poison,
+                topic: SinkRecord.topic(of: header.lane), attempts: 0)
+        if parcel.cause == nil {
+            notice(
+                "\(header.device): put event \(header.lane.name) \(parcel.number) aside: "
+                    + "\(error)")
+        }
+        parcel.cause = cause
+        return DeadLetter.record(
+            Self.raw(read.batch.lines[index], header: header, parcel), cause: cause,
+            firstUnixMilliseconds: parcel.unixMilliseconds)
     }
 
     /// A line that is no event keeps its bytes and its identity.
@@ -157,11 +158,11 @@ extension BridgeSession {
         SinkRecord(
             topic: SinkRecord.topic(of: header.lane), key: Array(header.device.utf8),
             value: line.bytes,
-            headers: [
+            headers: RecordHeaders([
                 .init("ce_id", "\(header.epoch.text):\(header.lane.name):\(line.seq)"),
                 .init(
                     "ce_source", "urn:busbar:\(header.site):\(header.device):\(header.lane.name)"),
-            ],
+            ]),
             unixMilliseconds: parcel.unixMilliseconds)
     }
 

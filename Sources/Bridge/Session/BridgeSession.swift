@@ -161,7 +161,7 @@ public struct BridgeSession: Sendable {
     /// has to become a dead letter.
     struct Parcel: Sendable {
         enum Content: Sendable {
-            case event(BatchOnItsWay, index: Int, digest: RunningDigest)
+            case event(ReadBatch, index: Int)
             /// An MQTT message as a whole. Indirect, so that the many are not as large as the few.
             indirect case message(topic: String, device: String, payload: [UInt8])
         }
@@ -204,20 +204,9 @@ public struct BridgeSession: Sendable {
 
         var bytes: Int {
             switch content {
-            case .event(let batch, let index, _): batch.batch.lines[index].bytes.count
+            case .event(let read, let index): read.batch.lines[index].bytes.count
             case .message(_, _, let payload): payload.count
             }
-        }
-    }
-
-    /// One batch that several parcels share.
-    final class BatchOnItsWay: Sendable {
-        let batch: EventBatch
-        let texts: BatchTexts
-
-        init(_ batch: EventBatch) {
-            self.batch = batch
-            texts = BatchTexts(batch.header)
         }
     }
 

@@ -57,16 +57,14 @@ public enum DeadLetter {
     ) -> SinkRecord {
         var record = original
         record.topic = topic
-        record.headers += [
-            .init("busbar_dlq_reason", cause.reason),
-            .init("busbar_dlq_stage", cause.stage.rawValue),
-            .init("busbar_dlq_class", cause.kind.name),
-            .init("busbar_dlq_topic", cause.topic),
-            .init("busbar_dlq_attempts", String(cause.attempts)),
-            .init("busbar_dlq_first", String(firstUnixMilliseconds)),
-        ]
+        record.headers.add("busbar_dlq_reason", cause.reason)
+        record.headers.add("busbar_dlq_stage", cause.stage.rawValue)
+        record.headers.add("busbar_dlq_class", cause.kind.name)
+        record.headers.add("busbar_dlq_topic", cause.topic)
+        record.headers.add("busbar_dlq_attempts", String(cause.attempts))
+        record.headers.add("busbar_dlq_first", String(firstUnixMilliseconds))
         if record.value.count > valueMax {
-            record.headers.append(.init("busbar_dlq_truncated", String(record.value.count)))
+            record.headers.add("busbar_dlq_truncated", String(record.value.count))
             record.value.removeSubrange(valueMax...)
         }
         return record

@@ -6,7 +6,7 @@ public struct SinkRecord: Hashable, Sendable {
     /// The device, so that all of one device is in one partition, in order.
     public var key: [UInt8]
     public var value: [UInt8]
-    public var headers: [Header]
+    public var headers: RecordHeaders
     /// The bridge's wall time, never the device's: a Pi that booted in 1970, or three weeks of
     /// backlog, must not fall under the log's retention.
     public var unixMilliseconds: Int64
@@ -14,7 +14,8 @@ public struct SinkRecord: Hashable, Sendable {
     public typealias Header = CloudEvent.Header
 
     public init(
-        topic: String, key: [UInt8], value: [UInt8], headers: [Header], unixMilliseconds: Int64
+        topic: String, key: [UInt8], value: [UInt8], headers: RecordHeaders,
+        unixMilliseconds: Int64
     ) {
         self.topic = topic
         self.key = key
@@ -39,11 +40,11 @@ extension SinkRecord {
     public static let topics = Lane.allCases.map(topic(of:)) + [DeadLetter.topic]
 
     /// An event in binary mode.
-    /// - Parameter texts: of the batch that it came in.
-    public init(_ event: CloudEvent, sharing texts: BatchTexts, unixMilliseconds: Int64) {
+    /// - Parameter shared: of the batch that it came in.
+    public init(_ event: CloudEvent, sharing shared: SharedHeaders, unixMilliseconds: Int64) {
         self.init(
-            topic: Self.topic(of: event.lane), key: Array(event.device.utf8),
-            value: event.kafkaValue, headers: event.kafkaHeaders(sharing: texts),
+            topic: Self.topic(of: event.lane), key: shared.key,
+            value: event.kafkaValue, headers: event.recordHeaders(sharing: shared),
             unixMilliseconds: unixMilliseconds)
     }
 }

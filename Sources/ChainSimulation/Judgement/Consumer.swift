@@ -78,7 +78,7 @@ func contentHash(of record: SinkRecord) -> UInt64 {
         hash = (hash ^ 0xFF) &* 0x0000_0100_0000_01B3
     }
     add(record.value)
-    for header in record.headers where !setByBridge.contains(header.name) {
+    for header in record.headers.texts where !setByBridge.contains(header.name) {
         add(header.name.utf8)
         add(header.value.utf8)
     }

@@ -92,7 +92,8 @@ struct Oracle {
         else {
             fail(
                 .payloadEqual, expected: "a record with ce_id and ce_type",
-                found: "one with \(record.headers.map { "\($0.name)=\($0.value)" })", now: now)
+                found: "one with \(record.headers.texts.map { "\($0.name)=\($0.value)" })", now: now
+            )
             return nil
         }
         let content = fingerprint(type: type, data: record.value)
@@ -220,7 +221,7 @@ struct Oracle {
 }
 
 extension SinkRecord {
-    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    func header(_ name: String) -> String? { headers.value(of: name) }
 }
 
 /// FNV-1a, 64 bits, by which an event is known again at the other end.

@@ -94,8 +94,8 @@ extension UplinkSession {
         let plain = batch.encoded()
         let payload = Payload.pack(plain)
         let lane = lanes[index].lane
-        var digest = batch.header.before ?? .start(of: batch.header.epoch)
-        for line in batch.lines { digest = RunningHash.next(digest, line.bytes) }
+        let before = batch.header.before ?? .start(of: batch.header.epoch)
+        let digest = RunningHash.digests(after: before, batch.lines).last ?? before
         let token = takeToken()
         let isFirst = batch.header.first > lanes[index].sentMax
         let oldest = lanes[index].page?.records.first?.moment

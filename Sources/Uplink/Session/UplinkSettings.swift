@@ -48,13 +48,16 @@ public struct UplinkLimits: Hashable, Sendable {
     public var publicationsInFlightMax = 100
     /// A batch is what is lost and sent again together, and what an alarm waits for.
     public var batchEventsMax = 256
-    public var batchBytesMax = 48 << 10
-    /// Read at once from the journal: two batches, so that opening it costs little a batch.
+    /// 128 KiB: with 256 telemetry events both limits are met at about the same time. A slow link
+    /// gets smaller ones, by its own measure.
+    public var batchBytesMax = 128 << 10
+    /// Read at once from the journal: two batches.
     public var pageEventsMax = 512
-    public var pageBytesMax = 96 << 10
+    public var pageBytesMax = 192 << 10
     /// Sent in one lane and not yet acknowledged. A bridge remembers 8,192 numbers a lane.
     public var windowEventsMax = 8_000
-    public var windowBytesMax = 1 << 20
+    /// On the wire: as many events of 500 bytes that were not deflated.
+    public var windowBytesMax = 4 << 20
     /// As many as a header may name.
     public var windowGapsMax = 64
 

@@ -76,20 +76,10 @@ extension BatchEvent {
         }
         subject = try scanner.subject()
         let milliseconds: Int64 = try scanner.integer(after: ",\"ms\":")
-        let clock = try scanner.word(after: ",\"clock\":", max: 16)
-        guard let quality = ClockQuality(name: clock) else {
-            throw LineFault(
-                "found the clock \"\(clock)\"; expected is synced, holdover or unsynced")
-        }
-        wall = WallTime(unixMilliseconds: milliseconds, quality: quality)
+        wall = WallTime(unixMilliseconds: milliseconds, quality: try scanner.clock())
         tick = Tick(try scanner.integer(after: ",\"tick\":"))
         at = Instant(try scanner.integer(after: ",\"mono\":"))
-        let word = try scanner.word(after: ",\"severity\":", max: 16)
-        guard let severity = Severity(name: word) else {
-            throw LineFault(
-                "found the severity \"\(word)\"; expected is info, warning, error or fatal")
-        }
-        self.severity = severity
+        severity = try scanner.severity()
         correlation = Correlation(try scanner.integer(after: ",\"correlation\":"))
         data = try scanner.data()
     }
@@ -121,15 +111,28 @@ extension Severity {
 extension String {
     /// `<noun>.<past participle>.v<N>` in small letters, N from 1 without leading zeros.
     public var isEventType: Bool {
-        var letters = utf8[...]
+        let letters = utf8
+        let text = letters.span
+        var place = 0
         for _ in 0..<2 {
-            let word = letters.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-            letters = letters[word.endIndex...]
-            guard !word.isEmpty, letters.popFirst() == UInt8(ascii: ".") else { return false }
+            let start = place
+            while place < text.count, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(text[place])
+            {
+                place += 1
+            }
+            guard place > start, place < text.count, text[place] == UInt8(ascii: ".") else {
+                return false
+            }
+            place += 1
         }
-        guard letters.popFirst() == UInt8(ascii: "v") else { return false }
-        return (1...4).contains(letters.count) && letters.first != UInt8(ascii: "0")
-            && letters.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard place < text.count, text[place] == UInt8(ascii: "v") else { return false }
+        let version = text.extracting((place + 1)...)
+        guard (1...4).contains(version.count), version[0] != UInt8(ascii: "0") else {
+            return false
+        }
+        return version.indices.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(version[$0])
+        }
     }
 }
 
@@ -144,16 +147,31 @@ private struct LineScanner {
     mutating func seq() throws(LineFault) -> Int64 { try integer(after: "{\"seq\":") }
 
     private mutating func takes(_ literal: StaticString) -> Bool {
-        let end = position + literal.utf8CodeUnitCount
-        guard end <= bytes.count else { return false }
-        let isThere = literal.withUTF8Buffer { letters in
-            for index in 0..<letters.count where unsafe bytes[position + index] != letters[index] {
-                return false
+        guard Self.stands(literal, at: position, in: bytes.span) else { return false }
+        position += literal.utf8CodeUnitCount
+        return true
+    }
+
+    private static func stands(_ literal: StaticString, at place: Int, in text: Span<UInt8>) -> Bool
+    {
+        guard place + literal.utf8CodeUnitCount <= text.count else { return false }
+        return literal.withUTF8Buffer { letters in
+            var index = 0
+            // By words of eight bytes, as long as there is one in what is looked for.
+            while index + 8 <= letters.count {
+                let found = unsafe text.bytes.unsafeLoadUnaligned(
+                    fromByteOffset: place + index, as: UInt64.self)
+                let wanted = unsafe UnsafeRawBufferPointer(letters).loadUnaligned(
+                    fromByteOffset: index, as: UInt64.self)
+                guard found == wanted else { return false }
+                index += 8
+            }
+            while index < letters.count {
+                guard unsafe text[place + index] == letters[index] else { return false }
+                index += 1
             }
             return true
         }
-        if isThere { position = end }
-        return isThere
     }
 
     private mutating func take(_ literal: StaticString) throws(LineFault) {
@@ -215,6 +233,27 @@ private struct LineScanner {
         let word = String(decoding: bytes[(start + 1)..<position], as: UTF8.self)
         try take("\"")
         return word
+    }
+
+    mutating func clock() throws(LineFault) -> ClockQuality {
+        // What nearly all have is compared and not made a text.
+        if takes(",\"clock\":\"synced\"") { return .synced }
+        let word = try word(after: ",\"clock\":", max: 16)
+        guard let quality = ClockQuality(name: word) else {
+            throw LineFault(
+                "found the clock \"\(word)\"; expected is synced, holdover or unsynced")
+        }
+        return quality
+    }
+
+    mutating func severity() throws(LineFault) -> Severity {
+        if takes(",\"severity\":\"info\"") { return .info }
+        let word = try word(after: ",\"severity\":", max: 16)
+        guard let severity = Severity(name: word) else {
+            throw LineFault(
+                "found the severity \"\(word)\"; expected is info, warning, error or fatal")
+        }
+        return severity
     }
 
     /// The one member that may hold any text, because a site's own names are in it.

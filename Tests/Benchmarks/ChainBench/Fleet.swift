@@ -78,12 +78,14 @@ struct Fleet {
                 let record = SinkRecord(
                     CloudEvent(
                         event, of: batch.header, recordedMilliseconds: 1_780_000_000_000,
-                        hash: batch.header.before), sharing: BatchTexts(batch.header),
+                        hash: batch.header.before),
+                    sharing: SharedHeaders(
+                        batch.header, recordedMilliseconds: 1_780_000_000_000),
                     unixMilliseconds: 1_780_000_000_000)
                 Self.add(record.key, to: &output)
                 Self.add(record.value, to: &output)
                 Self.add(count: record.headers.count, to: &output)
-                for header in record.headers {
+                for header in record.headers.texts {
                     Self.add(Array(header.name.utf8), to: &output)
                     Self.add(Array(header.value.utf8), to: &output)
                 }
