@@ -57,9 +57,9 @@ struct Row {
     }
 
     init(_ fact: JournalFact, stamp: Stamp, lanes: LaneTable) {
-        lane = lanes.lane(of: fact.kind, fact.severity)
         kind = fact.kind
         severity = fact.severity
+        lane = lanes.lane(of: kind, severity)
         self.stamp = stamp
         subject = fact.subject
         data = fact.data()

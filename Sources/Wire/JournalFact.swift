@@ -223,9 +223,11 @@ extension JournalFact {
 
     /// The event's data as one JSON object.
     public func data() -> [UInt8] {
+        // Of these there are many, and they need nothing made.
+        if case .sampleTaken(let object) = self { return object }
         var members = JSONMembers()
         switch self {
-        case .sampleTaken(let object): return object
+        case .sampleTaken: break
         case .queueOpened(let epoch, let reason):
             members.add("epoch", epoch.text)
             members.add("reason", reason.name)

@@ -228,8 +228,8 @@ def uplink_memory(programs, backlog):
 
 
 def resident_most(process, seconds):
-    """KiB in the midst of its work. Not at its start: that touches code which is never needed again,
-    4 MB, and gives it back after five seconds and once more after ten.
+    """KiB in the midst of its work. Not at its start: that touches 4 MB of code which are never
+    needed again, and it gives them back after five seconds and once more after ten.
     """
     time.sleep(12)
     end = time.monotonic() + seconds

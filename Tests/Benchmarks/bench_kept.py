@@ -153,9 +153,9 @@ def cut_power(subject, file, seeds, verdict):
 def measure(programs, table):
     file = lines(programs, EVENTS)
     table.title(
-        f"Told that it is kept, then kill -9: {SEEDS} seeds each, and what is not there afterwards\n"
-        f"(power cut: the same where only what was synced is there; twice: taken, and killed before\n"
-        "it could say so, so the producer came again; a dash: there is no such run)"
+        f"Told that it is kept, then kill -9: {SEEDS} seeds each, and what is not there then\n"
+        "(power cut: the same where only what was synced is there; twice: taken, and killed\n"
+        "before it could say so, so that the producer came again)"
     )
     form = "{:<38} {:>8} {:>7} {:>6} {:>6} {:>8} {:>10} {:>9}"
     print(form.format(

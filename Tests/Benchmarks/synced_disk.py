@@ -1,4 +1,4 @@
-"""What a power cut leaves: only what had reached the disk by a sync, told by a trace of the calls."""
+"""What a power cut leaves: only what had reached the disk by a sync, told by a trace."""
 
 import os
 import pathlib

@@ -3,10 +3,10 @@ import CSQLite
 /// SQLite's pages have no checksum: a bit that flips in a row's content makes another event of it,
 /// and nothing notices. So rows that somebody will be told of carry one of their own.
 ///
-/// It is compared in SQL, by the function `row_checksum` of any number of values, over the type, the
-/// length and the bytes of each, in words of eight bytes: FNV-1a's step, with a turn of the bits so
-/// that high ones reach the low ones. Each step is one to one, so a change within one word is always
-/// seen, any other but by one chance in 2^64. Against damage, not intent.
+/// It is compared in SQL, by the function `row_checksum` of any number of values, over the type,
+/// the length and the bytes of each, in words of eight bytes: FNV-1a's step, with a turn of the
+/// bits so that high ones reach the low ones. Each step is one to one, so a change within one word
+/// is always seen, any other but by one chance in 2^64. Against damage, not intent.
 ///
 /// It is made in SQL, too, but for the rows of the lanes: of these there are many, and handing
 /// eleven values back from SQLite cost a tenth of storing a row. For them `add` is called with the
