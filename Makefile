@@ -2,10 +2,14 @@
 # leaves nothing running, and no file outside this folder but the caches of its tools.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test teeth firmware test-firmware bench gate lint install
+.PHONY: help build demo test teeth firmware test-firmware bench gate lint install
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+build: ## build the programs as a device runs them, into .build/release
+	@.ci/install-dependencies install
+	@.ci/leave-nothing .ci/release
 
 demo: ## watch a heater heat, a gas leak cut its power, and the lock-out survive a kill -9
 	@.ci/install-dependencies
@@ -27,7 +31,7 @@ test-firmware: ## run the firmware's tests in QEMU and in an emulated Pico, and 
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/test-firmware
 
-bench: ## print what Busbar costs, beside limits and peers (ten minutes; ONLY=drain: a part of it)
+bench: ## print what Busbar costs, beside limits and peers (half an hour; ONLY=trips: a part)
 	@.ci/install-dependencies bench
 	@.ci/leave-nothing .ci/bench $(ONLY)
 

@@ -231,6 +231,7 @@ let package = Package(
         .testTarget(
             name: "TransitTests",
             dependencies: ["Transit", "CCrypto", "Wire", "Events", "JSON", "Units"]),
+        .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
         .testTarget(
             name: "UplinkTests",
             dependencies: ["Uplink", "Journal", "Transit", "Wire", "Events", "JSON", "Units"]),

@@ -39,10 +39,7 @@ final class Store {
         try Self.checkNames(connection)
 
         func insert(_ lane: Lane) -> String {
-            """
-            INSERT INTO \(lane.name)_lane VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,
-            row_checksum(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11))
-            """
+            "INSERT INTO \(lane.name)_lane VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
         }
         insertAlarm = try connection.prepare(insert(.alarm))
         insertEvent = try connection.prepare(insert(.event))
@@ -185,15 +182,20 @@ final class Store {
     private static func insert(
         _ row: Row, seq: Int64, run: Int64, with statement: borrowing Statement
     ) throws(JournalError) {
-        statement.bind(1, seq)
-        statement.bind(2, run)
-        statement.bind(3, Int64(bitPattern: row.stamp.tick.rawValue))
-        statement.bind(4, row.stamp.at.rawValue)
-        statement.bind(5, row.stamp.wall.unixMilliseconds)
-        statement.bind(6, Int64(row.stamp.wall.quality.rawValue))
-        statement.bind(7, Int64(row.severity.rawValue))
-        statement.bind(8, Int64(bitPattern: row.stamp.correlation.rawValue))
-        try statement.run(lending: (9, row.type), (10, row.subject), blob: (11, row.data))
+        // In the order of the columns: `RowChecksum.laneColumns`.
+        let integers: InlineArray<8, Int64> = [
+            seq, run, Int64(bitPattern: row.stamp.tick.rawValue), row.stamp.at.rawValue,
+            row.stamp.wall.unixMilliseconds, Int64(row.stamp.wall.quality.rawValue),
+            Int64(row.severity.rawValue), Int64(bitPattern: row.stamp.correlation.rawValue),
+        ]
+        var checksum = RowChecksum()
+        for index in integers.indices {
+            statement.bind(Int32(index + 1), integers[index])
+            checksum.add(integer: integers[index])
+        }
+        try statement.run(
+            lending: (9, row.type), (10, row.subject), blob: (11, row.data),
+            checksum: (12, checksum))
     }
 
     private func insert(

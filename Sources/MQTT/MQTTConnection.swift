@@ -238,6 +238,10 @@ public final class MQTTConnection {
 
     private func demand(_ result: Int32, _ attempt: String) throws(MQTTError) {
         switch result {
+        // The library writes at once where it can. A socket that fails under it, broken pipe or TLS
+        // that has come to its end, is the connection's fault and not the message's.
+        case Int32(MOSQ_ERR_ERRNO.rawValue) where phase != .connecting:
+            check(result)
         // Gone meanwhile: the event tells.
         case Int32(MOSQ_ERR_SUCCESS.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue),
             Int32(MOSQ_ERR_CONN_LOST.rawValue):

@@ -1,11 +1,9 @@
-"""The way from a device to Kafka: how fast a backlog drains, what a bridge carries, and how long an
-alarm takes in the midst of it. All parts are real but Kafka, which is librdkafka's mock: the
-numbers are those of the protocol's path, not of a Kafka cluster.
+"""The way from a device to Kafka: how fast a backlog drains, and what memory that costs. All parts
+are real but Kafka, which is librdkafka's mock: the numbers are those of the protocol's path, not of
+a Kafka cluster.
 """
 
 import json
-import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -13,8 +11,7 @@ import time
 import urllib.request
 
 from bench_table import (
-    HERE, OUTPUT, PYTHON, answer, fresh, lines, median, mosquitto_program, peer,
-    processor_seconds, resident_kib, until,
+    HERE, OUTPUT, PYTHON, fresh, lines, median, processor_seconds, resident_kib, until,
 )
 from chain import DEVICE, Chain, Part, free_port
 
@@ -51,6 +48,16 @@ class Bench:
             until("the broker answers", 10, lambda: answers(self.chain.port))
         if "bridge" in names:
             until("the bridge is ready", 20, lambda: is_ready(self.chain.http_port))
+
+    def start_stripped_uplink(self):
+        """As it is on a device: without debugging data."""
+        strip("busbar-uplink", self.programs)
+        self.chain.programs, programs = OUTPUT, self.chain.programs
+        self.chain.start("uplink")
+        self.chain.programs = programs
+
+    def uplink_status(self):
+        return json.loads((self.directory / "uplink/status.json").read_text())
 
     def stop(self):
         self.chain.stop()
@@ -91,6 +98,10 @@ class Bench:
         if found is None:
             self.chain.fail(f"{until_number} was not acknowledged within {seconds} s")
         return found
+
+
+def strip(name, programs):
+    subprocess.run(["strip", "-o", OUTPUT / name, programs / name], check=True)
 
 
 def is_ready(http_port):
@@ -183,256 +194,47 @@ def measure_slow_drain(programs, table):
     compare_drains(programs, table, 6_000, (300, 1_500), 1, True, 1.0)
 
 
-class Feeding:
-    """A plain broker without a bound on its queue, one bridge, and a fleet of devices."""
-
-    def __init__(self, programs, events):
-        self.programs = programs
-        self.events = events
-        self.directory = fresh("bridge")
-        self.port, self.http_port = free_port(), free_port()
-        (self.directory / "mosquitto.conf").write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
-            "max_queued_messages 0\nmax_inflight_messages 100\n"
-        )
-        secret = self.directory / "bridge.secret"
-        secret.write_text("5a" * 32 + "\n")
-        secret.chmod(0o600)
-        self.secret = secret
-        self.parts = {
-            name: Part(name, self.directory / f"{name}.log")
-            for name in ("kafka", "broker", "bridge")
-        }
-
-    def start_kafka(self):
-        part = self.parts["kafka"]
-        part.start(
-            [self.programs / "mock-kafka"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        return part.process.stdout.readline().strip()
-
-    def stored(self):
-        address = f"http://127.0.0.1:{self.http_port}/metrics"
-        try:
-            with urllib.request.urlopen(address) as page:
-                text = page.read().decode()
-        except OSError:
-            return None
-        rows = [row for row in text.splitlines() if row.startswith("busbar_bridge_records_stored")]
-        return sum(int(row.split()[-1]) for row in rows)
-
-    def start_broker(self):
-        self.parts["broker"].start([mosquitto_program(), "-c", self.directory / "mosquitto.conf"])
-        until("the broker answers", 10, lambda: answers(self.port))
-
-    def feed(self, source):
-        """Has the fleet send, and returns when its first message went out."""
-        feeder = subprocess.Popen(
-            [self.programs / "chain-bench", "feed", f"127.0.0.1:{self.port}", source,
-             str(self.events)], stdout=subprocess.PIPE, text=True,
-        )
-        return feeder, float(feeder.stdout.readline().split()[1])
-
-    def run_peer(self, producer, brokers, records, source):
-        """librdkafka behind the same broker, with the same messages, which it does not read: for
-        each it produces as many records from memory as there are events in it."""
-        self.start_broker()
-        peer_process = subprocess.Popen(
-            [producer, "--fed", f"127.0.0.1:{self.port}", str(BATCH_EVENTS), brokers, records],
-            stdout=subprocess.PIPE, text=True,
-        )
-        assert peer_process.stdout.readline() == "ready\n"
-        feeder, start = self.feed(source)
-        told = json.loads(peer_process.stdout.readline())
-        peer_process.wait()
-        feeder.wait()
-        self.parts["broker"].kill(signal.SIGTERM)
-        assert told["failed"] == 0 and told["events"] == self.events, told
-        return self.events / (told["end"] - start), told["cpu_seconds"] / self.events * 1e6
-
-    def wait_for_all(self, start):
-        """When all records were stored. Asked for seldom until it must soon be so: each question
-        takes two milliseconds of a core that the bridge has need of."""
-        while True:
-            stored, now = self.stored() or 0, time.monotonic()
-            if stored >= self.events:
-                return now
-            if now - start > 120:
-                raise SystemExit(f"bench: only {stored} of {self.events} records are stored")
-            rest = (self.events - stored) * (now - start) / max(stored, self.events / 10)
-            time.sleep(min(max(0.01, 0.7 * rest), 1))
-
-    def run(self, brokers, source):
-        self.start_broker()
-        bridge = self.parts["bridge"]
-        bridge.start([
-            self.programs / "busbar-bridge", "run", "--mqtt", f"127.0.0.1:{self.port}",
-            "--kafka", brokers, "--shards", "0-63", "--secret-file", self.secret,
-            "--development-cluster", "--http", f"127.0.0.1:{self.http_port}",
-            "--instance", "bench",
-        ])
-        until("the bridge is ready", 20, lambda: is_ready(self.http_port))
-        before = processor_seconds(bridge.process)
-        feeder, start = self.feed(source)
-        seconds = self.wait_for_all(start) - start
-        feeder.wait()
-        spent = (processor_seconds(bridge.process) - before) / self.events * 1e6
-        peak = resident_kib(bridge.process, "VmHWM")
-        for name in ("bridge", "broker"):
-            self.parts[name].kill(signal.SIGTERM)
-        return self.events / seconds, spent, peak
-
-    def stop(self):
-        for part in self.parts.values():
-            part.kill()
-
-
-# Of the messages that chain-bench feeds.
-BATCH_EVENTS = 256
-
-
-def measure_bridge(programs, table):
-    events = 200_000
-    source = lines(programs, 50_000)
-    feeding = Feeding(programs, events)
-    records = OUTPUT / "records.bin"
-    with open(records, "wb") as file:
-        subprocess.run(
-            [programs / "chain-bench", "records", source, str(events)], check=True, stdout=file
-        )
-    producer = peer("kafka_producer", "rdkafka", "mosquitto")
-    ours, theirs, bare, fed = [], [], [], []
-    try:
-        brokers = feeding.start_kafka()
-        for _ in range(3):
-            theirs.append(answer(producer, brokers, records))
-            bare.append(answer(producer, "--bare", brokers, records))
-            fed.append(feeding.run_peer(producer, brokers, records, source))
-            ours.append(feeding.run(brokers, source))
-    finally:
-        feeding.stop()
-    table.title("Records to the same three mock brokers: acks=all, idempotent")
-    found = median(run[0] for run in ours)
-    rate = median(run["events"] / run["seconds"] for run in theirs)
-    fed_rate = median(run[0] for run in fed)
-    table.row("busbar-bridge: from the broker's messages", found, "events/s")
-    table.row("librdkafka, the same records from memory, alone", rate, "events/s")
-    table.row("  as many for each of the same broker's messages", fed_rate, "events/s")
-    table.row(
-        "  without their headers",
-        median(run["events"] / run["seconds"] for run in bare), "events/s",
-    )
-    table.row("busbar-bridge, of librdkafka alone", found / rate, "", least=0.7)
-    table.row(
-        "busbar-bridge, of librdkafka behind the same broker", found / fed_rate, "", least=0.7)
-    table.row("  processor time of busbar-bridge", median(run[1] for run in ours), "us/event")
-    table.row(
-        "  processor time of librdkafka alone",
-        median(run["cpu_seconds"] / run["events"] * 1e6 for run in theirs), "us/event",
-    )
-    table.row(
-        "  processor time of librdkafka behind the broker", median(run[1] for run in fed),
-        "us/event",
-    )
-    table.row("  busbar-bridge, resident at most", max(run[2] for run in ours), "KiB")
-    records.unlink()
-
-
 def measure_uplink(programs, table):
-    """The memory of the static program, when it is connected and has nothing to do."""
-    bench = Bench(programs, "uplink")
+    """Its memory when it is idle, and with weeks of events before it."""
+    idle, _ = uplink_memory(programs, 32)
+    table.row("busbar-uplink, resident when idle", idle, "KiB", most=12_288)
+    small, _ = uplink_memory(programs, 5_000)
+    table.row("  at most, when it drains 5,000 events", small, "KiB", most=12_288)
+    large, left = uplink_memory(programs, 500_000)
+    table.row("  at most, when it drains 500,000", large, "KiB", most=12_288)
+    table.row("    of which were left when that was read", left, "events")
+    if left < 400_000:
+        raise SystemExit("bench: the backlog was too small to show what it costs")
+    # What is read, packed and under way is bounded by time on the link, not by what waits.
+    table.row("  a hundred times the backlog costs", large - small, "KiB", most=512)
+
+
+def uplink_memory(programs, backlog):
+    """KiB over a slow link, and the events that wait in the end."""
+    is_idle = backlog <= 32
+    bench = Bench(programs, "uplink", is_slow=not is_idle)
     try:
         bench.chain.socket = bench.directory / "s"
-        bench.pile_up(32, lines(programs, 2_000))
+        bench.pile_up(backlog, lines(programs, 2_000))
         bench.start("kafka", "broker", "bridge")
-        part = bench.chain.parts["uplink"]
-        bench.chain.programs = OUTPUT
-        bench.chain.start("uplink")
-        bench.last_acknowledged(32, 60)
-        time.sleep(10)
-        table.row("busbar-uplink, resident when idle", resident_kib(part.process), "KiB",
-                  most=12_288)
+        bench.start_stripped_uplink()
+        if is_idle:
+            bench.last_acknowledged(backlog, 60)
+        process = bench.chain.parts["uplink"].process
+        found = resident_most(process, 10 if is_idle else 15)
+        return found, bench.uplink_status()["lanes"][2]["unacknowledged"]
     finally:
         bench.stop()
 
 
-class Watch:
-    """When each record of the alarm lane came out of Kafka."""
-
-    def __init__(self, programs, brokers):
-        self.arrivals = []
-        self.others = 0
-        self.process = subprocess.Popen(
-            [programs / "mock-kafka", "dump", brokers, "--follow"], stdout=subprocess.PIPE
-        )
-        self.thread = threading.Thread(target=self.read, daemon=True)
-        self.thread.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            now = time.time()
-            if b'"topic":"busbar.alarm.v1"' not in line:
-                self.others += 1
-                continue
-            self.arrivals.append((now, json.loads(line)["headers"]))
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.thread.join(5)
-
-
-def latencies(arrivals, since):
-    """Seconds from the journal's wall time to the arrival, of alarms and disasters since then."""
-    from datetime import datetime
-
-    found = []
-    for arrived, headers in arrivals:
-        happened = datetime.fromisoformat(headers["ce_time"].replace("Z", "+00:00")).timestamp()
-        if happened >= since and headers["ce_type"].startswith(
-            ("io.busbar.alarm.", "io.busbar.disaster.")
-        ):
-            found.append(arrived - happened)
-    return sorted(found)
-
-
-def measure_alarms(programs, table, backlog=500_000, seconds=110):
-    bench = Bench(
-        programs, "alarms", is_slow=True, queues={"telemetry": {"bytesMax": 1 << 30}},
-    )
-    try:
-        bench.pile_up(backlog, lines(programs, 50_000))
-        bench.start("kafka", "broker", "bridge")
-        watch = Watch(programs, bench.chain.bootstraps)
-        bench.start("busbard")
-        bench.chain.wait("busbard answers", 30, lambda: bench.chain.call("status"))
-        bench.start("uplink")
-        until("the backlog drains", 60, lambda: watch.others > 1_000)
-        uplink = bench.chain.parts["uplink"].process
-        idle = resident_kib(uplink)
-        since, drained = time.time(), watch.others
-        while time.time() < since + seconds:
-            # The water is too hot, and is not: alarm E102 comes and goes, FATAL each time, which no
-            # rule against chattering holds back.
-            bench.chain.call("sim.apply", action="force", signal="temperature1", value=150_000)
-            time.sleep(0.7)
-            bench.chain.call("sim.apply", action="release", signal="temperature1")
-            time.sleep(0.7)
-        rate = (watch.others - drained) / (time.time() - since)
-        time.sleep(5)
-        peak = resident_kib(uplink, "VmHWM")
-        found = latencies(watch.arrivals, since)
-        watch.stop()
-    finally:
-        bench.stop()
-    shutil.rmtree(bench.directory / "state")
-    table.title(f"Alarms while {backlog} events drain over 256 kbit/s with 50 ms each way")
-    table.row("events of alarms and disasters meanwhile", len(found), "")
-    if len(found) < 100:
-        raise SystemExit(f"bench: only {len(found)} alarm events came: the run proves nothing")
-    table.row("from the journal's clock to a Kafka consumer, p50", found[len(found) // 2], "s")
-    table.row("  p99", found[len(found) * 99 // 100], "s", most=2.0)
-    table.row("  longest", found[-1], "s")
-    table.row("the backlog drained meanwhile at", rate, "events/s")
-    table.row("busbar-uplink, resident when the drain began", idle, "KiB")
-    table.row("busbar-uplink, resident at most", peak, "KiB", most=12_288)
+def resident_most(process, seconds):
+    """KiB in the midst of its work. Not at its start: that touches code which is never needed again,
+    4 MB, and gives it back after five seconds and once more after ten.
+    """
+    time.sleep(12)
+    end = time.monotonic() + seconds
+    found = 0
+    while time.monotonic() < end:
+        found = max(found, resident_kib(process))
+        time.sleep(0.2)
+    return found

@@ -70,32 +70,3 @@ def measure(programs, table):
         "PyPI's SQLite queues write, of busbar's at 32", smallest / median(map(size, ours)),
         "times", least=5,
     )
-
-
-# What a card survives: 32 GB that take each cell 1,000 times, and a third of it worn by the file
-# system's own writing; chosen as an example.
-CARD_TERABYTES = 20
-
-
-def measure_life(programs, table):
-    """Put, confirmed and reclaimed: what a card sees in the end."""
-    few = lines(programs, SINGLE_EVENTS)
-    table.title(f"Stored, acknowledged, reclaimed; a card that takes {CARD_TERABYTES} TB")
-
-    def show(name, per_event, events_per_second):
-        table.row(name, per_event, "bytes/event")
-        years = CARD_TERABYTES * 1e12 / (per_event * events_per_second * 86_400 * 365)
-        table.row("  the card lasts", years, "years")
-
-    for per_second in (1, 10, 100):
-        run = answer(
-            programs / "chain-bench", "life", fresh("life"), lines(programs, 20_000 if
-            per_second == 100 else 5_000), per_second,
-        )
-        show(f"busbar at {per_second} events a second", size(run), per_second)
-    for kind, name in (
-        ("litequeue", "litequeue"), ("ackqueue", "persist-queue SQLiteAckQueue"),
-        ("filequeue", "persist-queue file Queue"),
-    ):
-        run = python("life", kind, few)
-        show(f"{name}, 1 event a second", size(run), 1)

@@ -10,6 +10,9 @@ it.
 import pathlib
 import sys
 
+import bench_alarms
+import bench_bridge
+import bench_card
 import bench_chain
 import bench_journal
 import bench_kept
@@ -18,11 +21,11 @@ from bench_table import OUTPUT, Table
 PARTS = {
     "uplink": bench_chain.measure_uplink,
     "journal": bench_journal.measure,
-    "card": bench_journal.measure_life,
+    "card": bench_card.measure,
     "drain": bench_chain.measure_drain,
     "slow": bench_chain.measure_slow_drain,
-    "bridge": bench_chain.measure_bridge,
-    "alarms": bench_chain.measure_alarms,
+    "bridge": bench_bridge.measure_bridge,
+    "alarms": bench_alarms.measure,
     "kept": bench_kept.measure,
 }
 

@@ -63,7 +63,18 @@ struct EmergencyStopTests {
         rig.isPressed = true
         rig.run(to: 52_000)
         rig.isPressed = false
-        rig.run(to: 62_000)
+        var refusals: [ResetRefusal] = []
+        var accepted = 0
+        while rig.time < 62_000 {
+            rig.tick()
+            refusals += rig.refusals
+            if rig.facts.contains(where: { if case .resetAccepted = $0 { true } else { false } }) {
+                accepted += 1
+            }
+        }
         #expect(rig.controller.lockout.isLocked == staysPressed)
+        // Refused at once: a self-check with the stop pressed would only find it again.
+        #expect(accepted == (staysPressed ? 0 : 1))
+        #expect(refusals == (staysPressed ? [.conditionHolds] : []))
     }
 }

@@ -95,6 +95,13 @@ struct BusTests {
                 mend: reload)
         ) { $0.relayBoard.bus.mode = 0o666 },
         Row(
+            "open to all for writing alone",
+            Finding(
+                .relayBoard, .warning,
+                "/dev/i2c-1: every user of this machine may use it (mode 0662), beside busbard",
+                mend: reload)
+        ) { $0.relayBoard.bus.mode = 0o662 },
+        Row(
             "no name from udev",
             Finding(
                 .relayBoard, .fault, "/dev/busbar-relays is not there: no udev rule names it",

@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import Testing
 import Units
@@ -162,6 +163,30 @@ struct RowChecksumTests {
         #expect(
             try checksum("x'6162', ''")
                 == expected([4, 2, 0x6261, 3, 0]))
+    }
+
+    @Test("a stored row has the checksum that SQLite makes of it, whatever its lengths")
+    func stored() throws {
+        let device = Device()
+        let journal = device.open()
+        for count in 0...40 {
+            let wall = WallTime(unixMilliseconds: -1, quality: .unsynced)
+            let stamp = Stamp(
+                tick: Tick(.max), at: Instant(.min), wall: wall, correlation: Correlation(.max))
+            let sample = [UInt8](repeating: 0xF0 &+ UInt8(count), count: count)
+            journal.take(sample: sample, stamp: stamp, now: Instant(0))
+        }
+        try journal.append([heating(1)], now: Instant(0))
+        try journal.farewell(now: Instant(0))
+        let connection = try Connection(
+            to: StateDirectory(path: device.path, storage: LinuxStorage()), mode: .readOnly)
+        for lane in Lane.allCases {
+            let rows = "FROM \(lane.name)_lane l"
+            let sound = "\(rows) WHERE l.checksum = row_checksum(\(RowChecksum.laneColumns))"
+            let all = try connection.integer("SELECT count(*) \(rows)")
+            #expect(try connection.integer("SELECT count(*) \(sound)") == all)
+            #expect(lane != .telemetry || all == 41)
+        }
     }
 
     @Test("a reserve that was cut short gets its blocks back at the start")

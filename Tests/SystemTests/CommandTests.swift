@@ -111,8 +111,8 @@ struct CommandTests {
             ["queue", "status"], ["queue", "export"], ["doctor"], ["heating"],
             ["heating", "start"], ["heating", "stop"], ["heating", "status"],
             ["heating", "target"], ["simulate"], ["simulate-chain"], ["scenario", "check"],
-            ["site", "check"], ["sim"], ["sim", "press-reset"], ["sim", "restore-node"],
-            ["can", "decode"],
+            ["site", "check"], ["sim"], ["sim", "press-reset"], ["sim", "press-stop"],
+            ["sim", "release-stop"], ["sim", "restore-node"], ["can", "decode"],
         ]
         var text = ""
         for verb in verbs {

@@ -115,6 +115,8 @@ class Broker:
         pki = make()
         for name in names:
             shutil.copy(pki.path(name.replace("client", "wrong")), self.chain.credentials / name)
+        # Something that waits to be sent: a broker that lets us in may still refuse that.
+        self.chain.call("heating.setTarget", target_millicelsius=30_000 + self.checks * 100)
         self.says(*sentences)
         for name, content in right.items():
             (self.chain.credentials / name).write_bytes(content)
@@ -159,7 +161,7 @@ class Broker:
              "pair",), garbage)
         self.with_own_certificate(
             (f'the broker does not take events (not authorised): let the client "{DEVICE}" publish '
-             f"to busbar/v1/up/00/{DEVICE}/+, or client.crt is not for this name",), other_name)
+             f"to busbar/v1/up/26/{DEVICE}/+, or client.crt is not for this name",), other_name)
 
     def missing_file(self):
         key = self.chain.credentials / "client.key"

@@ -65,6 +65,8 @@ class Commander:
     def __init__(self, chain):
         self.chain = chain
         self.checks = 0
+        # How many commands the running uplink has counted as refused, by its own word or busbard's.
+        self.refusals = 0
         self.key = str(chain.directory / "command.pem")
         openssl("genpkey", "-algorithm", "ed25519", "-out", self.key)
         public = subprocess.run(
@@ -152,12 +154,21 @@ class Commander:
 
     def is_refused(self, what, payload, sentence, retain=False):
         """The uplink refuses it, counts it, says why, and busbard hears of a finding at most."""
-        before, taken = self.refused(), len(self.taken())
+        taken = len(self.taken())
         self.send(payload, retain=retain)
-        self.wait(f"{what} is counted", lambda: self.refused() == before + 1)
+        self.one_more_refusal(what)
         texts = [finding["text"] for finding in self.status()["findings"]]
         self.expect(f"{what}: {texts}", any(sentence in text for text in texts))
         self.expect(f"{what} reached busbard", len(self.taken()) == taken)
+
+    def one_more_refusal(self, what):
+        self.refusals += 1
+        self.wait(f"{what} is counted", lambda: self.refused() == self.refusals)
+
+    def restart_uplink(self):
+        self.chain.parts["uplink"].kill()
+        self.chain.start("uplink")
+        self.refusals = 0
 
     def taken(self):
         return [event for event in self.chain.stored().values()
@@ -172,6 +183,7 @@ class Commander:
         early = self.command("heating.stop")
         self.send(early)
         self.answered(early, "refused", "before_inbox")
+        self.one_more_refusal("one from before the inbox")
         time.sleep(CLOCK_DIFFERENCE + 1)
         first = self.command("heating.setTarget", {"target_millicelsius": 41_000})
         self.send(first)
@@ -182,11 +194,11 @@ class Commander:
         self.answered(other, "done")
         self.is_refused("a repetition", first, "was taken before")
         # The uplink has forgotten it, busbard has not.
-        self.chain.parts["uplink"].kill()
-        self.chain.start("uplink")
+        self.restart_uplink()
         self.wait("the uplink is back", self.is_connected)
         self.send(first)
         self.answered(first, "refused", "repeated")
+        self.one_more_refusal("a repetition that busbard knows")
         self.expect("a repetition was carried out", self.target() == 42_000)
         self.expect("done twice", self.answers(first).count(("done", None)) == 1)
         why = self.chain.busbar("why", "E802").stdout
@@ -196,6 +208,7 @@ class Commander:
         command = self.command("reset")
         self.send(command)
         self.answered(command, "refused", "no_lockout")
+        self.one_more_refusal("a reset without a lock-out")
         alarms = self.chain.busbar("alarms").stdout
         self.expect(alarms, "E701" in alarms)
 
@@ -222,9 +235,8 @@ class Commander:
         retained = self.command("heating.setTarget", hot)
         self.is_refused("a retained one", retained, "it was retained by the broker", retain=True)
         # The broker keeps it for whoever connects: it is refused again and again.
-        self.chain.parts["uplink"].kill()
-        self.chain.start("uplink")
-        self.wait("what was retained is refused after a reconnect", lambda: self.refused() == 1)
+        self.restart_uplink()
+        self.one_more_refusal("what was retained, again after a reconnect,")
         self.send("", retain=True)
         self.expect("something bad was carried out", self.target() == 42_000)
         self.expect("it was answered", not self.answers(retained))
@@ -251,6 +263,7 @@ class Commander:
         for part in ("uplink", "busbard"):
             self.chain.parts[part].kill()
             self.chain.start(part)
+        self.refusals = 0
         self.wait("the uplink is back", self.is_connected)
         self.is_refused(
             "a command without a clock", self.command("heating.stop"), "clock is not set")

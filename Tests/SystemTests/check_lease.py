@@ -7,11 +7,14 @@ starts both anew, waits until power and heating element are on, and then
 - kills busbard with SIGKILL, or stops it with SIGSTOP, at another phase of its tick each time;
 - reads off the emulator's log when the relays dropped.
 
+In one round `busbard --prove-off` follows, which must say what the pins say: that all is off, and
+that nothing is proven by a board which hangs or is gone.
+
 Judged is the time from the last heartbeat that the board accepted to its pins, on the board's own
 clock: at most the lease, whatever else this machine does. And the time from the kill to the pins on
 this machine's clock: at most the lease and what the emulator was behind real time.
 
-    check_lease.py [--rounds N] [--jobs N] [--programs DIR]
+    check_lease.py [--rounds N] [--stops N] [--jobs N] [--programs DIR]
 """
 
 import argparse
@@ -95,13 +98,41 @@ def silence(rig, phase):
     return {"locked": locked}
 
 
+def prove_off(rig, phase):
+    """What systemd starts when busbard was given up: it waits for no lease, and asks the pins."""
+    time.sleep(phase)
+    moment = time.monotonic()
+    rig.processes["busbard"].kill()
+    rig.processes.pop("busbard").wait()
+    code, words = rig.prove_off()
+    measured = rig.drop_after(moment)
+    if code != 0 or "RELAYS PROVEN OFF: the relay board is tripped and reads every pin low" \
+            not in words:
+        raise Wrong(f"--prove-off ended with {code} and says: {words}")
+    if measured["lease"] > LEASE + PASS:
+        raise Wrong(f"the pins were low {measured['lease']:.1f} ms after the last heartbeat")
+    # A board that hangs, and then one that is gone: neither is proof of anything.
+    rig.processes["emulate"].send_signal(signal.SIGSTOP)
+    hung = rig.prove_off()
+    rig.processes["emulate"].send_signal(signal.SIGCONT)
+    rig.processes["emulate"].kill()
+    rig.processes.pop("emulate").wait()
+    gone = rig.prove_off()
+    for what, (code, words), kind in (("hangs", hung, "timed out"),
+                                      ("is gone", gone, "not acknowledged")):
+        if code != 1 or "RELAYS NOT PROVEN OFF: no relay board answered (" not in words \
+                or kind not in words or "Switch the installation off at its isolator" not in words:
+            raise Wrong(f"--prove-off and a board that {what}: {code}, {words}")
+    return measured
+
+
 def attempt(number, way, phase, directory, site, programs, firmware):
     for starts in range(1, STARTS_MAX + 1):
         rig = Rig(directory / f"{number}.{starts}", site, programs, firmware)
         try:
             rig.heat()
             measured = way(rig, phase)
-            if way is not silence:
+            if way in (kill, stop):
                 judge(measured)
             return way.__name__, measured | {"starts": starts}, None
         except (Wrong, OSError, KeyError) as error:
@@ -121,6 +152,7 @@ def table(results):
         ("kill", "kill", "SIGKILL to pins low"), ("kill", "lease", "  last heartbeat to pins low"),
         ("stop", "kill", "SIGSTOP to pins low"), ("stop", "lease", "  last heartbeat to pins low"),
         ("silence", "locked", "a board that hangs to E401"),
+        ("prove_off", "kill", "SIGKILL, --prove-off: pins low"),
     ):
         found = sorted(measured[key] for which, measured, _ in results
                        if which == way and measured)
@@ -132,15 +164,16 @@ def table(results):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=12, help="kills; a third as many stops")
+    parser.add_argument("--rounds", type=int, default=12, help="kills")
+    parser.add_argument("--stops", type=int, help="a third of the rounds if not given")
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--programs", help="where the built programs are")
     options = parser.parse_args()
     programs = pathlib.Path(options.programs or built_programs())
     source = random.Random(20261121)
-    stops = max(1, options.rounds // 3)
+    stops = options.stops or max(1, options.rounds // 3)
     plan = [(kill, number / options.rounds) for number in range(options.rounds)]
-    plan += [(stop, number / stops) for number in range(stops)] + [(silence, 0)]
+    plan += [(stop, number / stops) for number in range(stops)] + [(silence, 0), (prove_off, 0)]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="busbar-lease-") as name:
         directory = pathlib.Path(name)

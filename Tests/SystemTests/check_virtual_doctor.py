@@ -13,14 +13,11 @@ import json
 import sys
 import tempfile
 
-from virtual_board import ROOT, Judge
-from virtual_device import make_site
+from virtual_board import Judge
+from virtual_device import INSTALLED, PROGRAMS, make_site
 
 import board  # In board/virtual, which virtual_board puts into the path.
 
-INSTALLED = ROOT / ".build/installed/usr"
-PROGRAMS = [INSTALLED / "bin/busbard", INSTALLED / "bin/busbar",
-            ROOT / ".build/release/virtual-world"]
 PREPARE = """
     printf 'root:x:0:0::/:/bin/sh\\nbusbar:x:990:990::/:/bin/false\\n' >/etc/passwd
     printf 'root:x:0:\\nbusbar:x:990:\\nbusbar-devices:x:991:busbar\\nbusbar-technician:x:992:\\n' \

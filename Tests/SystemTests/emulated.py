@@ -10,9 +10,9 @@ from chain import ROOT
 from device import Device, Wrong
 
 sys.path.insert(0, str(ROOT / "Tests/FirmwareTests"))
-from board import UF2  # noqa: E402
 from host import ELEMENT, POWER, PUMP  # noqa: E402
 
+UF2 = ROOT / ".build/firmware/relay-board.uf2"
 HEATING = POWER | PUMP | ELEMENT
 #: ms, of the site file.
 LEASE = 500
@@ -62,6 +62,13 @@ class Rig(Device):
         self.start(
             "busbard", "--board", f"socket:{self.directory / 'b'}", "--state-dir",
             self.directory / "state", "--socket", self.socket)
+
+    def prove_off(self):
+        """(exit status, what it said)."""
+        done = subprocess.run(
+            [self.programs / "busbard", "--prove-off", "--site", self.site, "--board",
+             f"socket:{self.directory / 'b'}"], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
 
     def wait(self, what, seconds, is_so):
         """- Returns: what IS_SO gave when it gave something."""

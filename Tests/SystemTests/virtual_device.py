@@ -12,7 +12,9 @@ from virtual_board import ROOT, Lines, WorldLog, milliseconds
 
 import board  # In board/virtual, which virtual_board puts into the path.
 
-PROGRAMS = [ROOT / ".build/release" / name for name in ("busbard", "busbar", "virtual-world")]
+INSTALLED = ROOT / ".build/installed/usr"
+PROGRAMS = [INSTALLED / "bin/busbard", INSTALLED / "bin/busbar",
+            ROOT / ".build/release/virtual-world"]
 SOCKET = "/run/control.sock"
 # Bytes of the i2c lines in the world's log: the register.
 CONTROL, ARM, TRIP = "i2c 02", "i2c 04", "i2c 05"
@@ -149,13 +151,14 @@ END
 
 
 @contextlib.contextmanager
-def virtual_device(virtual_time=2, limit=480, **options):
+def virtual_device(virtual_time=2, limit=480, files=None, **options):
     """A booted board with a world, and a device on which busbard was not yet started."""
     with tempfile.TemporaryDirectory() as directory:
         site = make_site(directory)
         spinner = make_spinner(directory)
         with board.VirtualBoard(
-            f"{directory}/board", PROGRAMS, {"/lib/spin.so": spinner}, {"/site": site},
+            f"{directory}/board", PROGRAMS, {"/lib/spin.so": spinner} | (files or {}),
+            {"/site": site},
             virtual_time=virtual_time, limit=limit, **options,
         ) as guest:
             guest.start_world()

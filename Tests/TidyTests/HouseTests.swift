@@ -38,11 +38,12 @@ struct HouseTests {
         ["virtual-world": "board/virtual/World/"][target] ?? "\(target)/"
     }
 
-    /// Whether all files of a folder are Python: tests of what is no Swift of the host's, which no
-    /// target builds.
+    /// Whether all files of a folder are Python, but for a page about them: tests of what is no
+    /// Swift of the host's, which no target builds.
     private static func isPython(_ folder: String) -> Bool {
-        let files = SourceTree.files.filter { $0.path.hasPrefix("\(folder)/") }
-        return !files.isEmpty && files.allSatisfy { $0.path.hasSuffix(".py") }
+        let files = SourceTree.files.map(\.path).filter { $0.hasPrefix("\(folder)/") }
+        return files.contains { $0.hasSuffix(".py") }
+            && files.allSatisfy { $0.hasSuffix(".py") || $0.hasSuffix(".md") }
     }
 
     @Test("every folder in Sources and Tests has a target, and every target a folder")

@@ -141,7 +141,7 @@ struct LaneTests {
         bench.pass(.seconds(20))
         #expect(bench.session.state == .idle)
         bench.append(4...4)
-        bench.pass(LaneProgress.askAgainAfter)
+        bench.pass(UplinkLimits().askAgainAfter)
         bench.pass(Milliseconds(250))
         #expect(bench.batches.last?.header.last == 4, "\(name)")
         #expect(bench.pagesRead < 40, "seldom: \(bench.pagesRead)")

@@ -114,21 +114,36 @@ struct SessionBench {
 
     static func record(
         _ seq: Int64, _ lane: Lane = .event, epoch: Identifier128 = epoch,
-        run: Identifier128 = run, filler: Int = 60
+        run: Identifier128 = run, filler: Int = 60, isDense: Bool = false
     ) -> EventRecord {
         EventRecord(
             lane: lane, epoch: epoch, seq: seq, tick: Tick(UInt64(seq)), at: Instant(seq),
             wall: WallTime(unixMilliseconds: 1_700_000_000_000 + seq, quality: .synced),
             severity: .info, correlation: Correlation(0), type: "power.on.v1", subject: "power",
             data: Array("{\"n\":\(seq),\"f\":\"".utf8)
-                + [UInt8](repeating: UInt8(ascii: "a") + UInt8(seq % 26), count: filler)
+                + (isDense
+                    ? noise(seq, count: filler)
+                    : [UInt8](repeating: UInt8(ascii: "a") + UInt8(seq % 26), count: filler))
                 + Array("\"}".utf8),
             run: run, boot: Identifier128(high: 0xB, low: 1))
     }
 
-    mutating func append(_ numbers: ClosedRange<Int64>, to lane: Lane = .event, filler: Int = 60) {
+    /// Letters that compress as little as letters can: to five bits of eight.
+    private static func noise(_ seq: Int64, count: Int) -> [UInt8] {
+        var state = UInt64(bitPattern: seq) &* 0x9E37_79B9_7F4A_7C15
+        return (0..<count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(ascii: "a") + UInt8((state >> 40) % 26)
+        }
+    }
+
+    mutating func append(
+        _ numbers: ClosedRange<Int64>, to lane: Lane = .event, filler: Int = 60,
+        isDense: Bool = false
+    ) {
+        let epoch = queue.epochs.last?.epoch ?? Self.epoch
         queue.rows[lane, default: []] += numbers.map {
-            Self.record($0, lane, epoch: queue.epochs.last?.epoch ?? Self.epoch, filler: filler)
+            Self.record($0, lane, epoch: epoch, filler: filler, isDense: isDense)
         }
     }
 

@@ -18,16 +18,17 @@ struct SlowLinkTests {
     }
 
     static let links = [
-        Link(bytesPerSecond: 32_000, delay: 150, alarmLimit: 2_000),
-        Link(bytesPerSecond: 32_000, delay: 20, alarmLimit: 2_000),
-        Link(bytesPerSecond: 8_000, delay: 300, alarmLimit: 3_500),
-        Link(bytesPerSecond: 1_000_000, delay: 400, alarmLimit: 2_500),
+        Link(bytesPerSecond: 32_000, delay: 150, alarmLimit: 1_400),
+        Link(bytesPerSecond: 32_000, delay: 50, alarmLimit: 1_200),
+        Link(bytesPerSecond: 32_000, delay: 20, alarmLimit: 1_200),
+        Link(bytesPerSecond: 8_000, delay: 300, alarmLimit: 2_000),
+        Link(bytesPerSecond: 1_000_000, delay: 400, alarmLimit: 1_500),
     ]
 
     @Test("alarms overtake a backlog, and the backlog uses the link", arguments: links)
     func drain(link: Link) {
         var run = SlowLinkRun(link)
-        run.bench.append(1...60_000, filler: 100)
+        run.bench.append(1...60_000, filler: 100, isDense: true)
         let start = run.bench.now.rawValue
         while run.bench.now.rawValue < start + 120_000 {
             run.raiseAlarm(since: start)
@@ -39,9 +40,20 @@ struct SlowLinkTests {
         #expect(worst < link.alarmLimit, "p99 \(worst) ms of \(latencies.count) alarms")
         // With so much time the backlog is drained on the fast link; the slow ones must be busy.
         let isDrained = run.bench.acknowledged() == 60_000
+        #expect(isDrained == (link.bytesPerSecond > 100_000), "the backlog is of the wrong size")
         let share = run.bytes * 100 / (link.bytesPerSecond * 120)
         #expect(isDrained || share >= 85, "\(share) % of the link was used")
-        #expect(run.bench.session.status(now: run.bench.now).counters.resends == 0)
+        let status = run.bench.session.status(now: run.bench.now)
+        #expect(status.counters.resends == 0)
+        // An uplink that takes the link for faster than it is fills it beyond half a second.
+        let rate = status.linkRate ?? 0
+        #expect(rate <= link.bytesPerSecond * 103 / 100, "\(rate) bytes a second were measured")
+        #expect(isDrained || rate >= link.bytesPerSecond * 85 / 100, "only \(rate) were measured")
+        let delay = status.linkDelay?.rawValue ?? 0
+        let shortest = 2 * link.delay
+        // A short message takes its own time, too.
+        let longest = shortest + 600 * 1_000 / link.bytesPerSecond + 10
+        #expect((shortest...longest).contains(delay), "a delay of \(delay) ms was measured")
     }
 }
 

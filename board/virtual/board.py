@@ -24,6 +24,8 @@ from kernel import Unavailable
 
 # From power-on to the first script: 3 to 5 s on an idle machine; tests share theirs.
 BOOT_SECONDS = 60
+# For QEMU's own monitor, which answers in ms, and takes 0.3 s for a snapshot.
+MONITOR_SECONDS = 300
 
 
 class BoardEnded(Exception):
@@ -42,14 +44,17 @@ class VirtualBoard:
     cpus: processors of the guest.
     virtual_time: with N, the guest's clock counts 2^N ns for each instruction and skips what is
         idle, whatever this machine does meanwhile.
-    disk: path of an image with an ext4 file system, mounted at /disk.
+    disk: path of an image with an ext4 file system, mounted at /disk. Not with snapshots.
+    snapshots: whether `save` and `load` are wanted.
+    has_peer: whether there is /dev/vport0p3, whose other end is the socket `peer` here.
     arguments: further words for the kernel.
     limit: seconds of this machine after which the board is ended, come what may.
     """
 
     def __init__(
         self, directory, programs=(), files=None, trees=None, cpus=1, virtual_time=None,
-        disk=None, arguments="panic=-1", limit=120,
+        disk=None, arguments="panic=-1", limit=120, snapshots=False,
+        has_peer=False,
     ):
         vmlinux, modules = kernel.prepare()
         self.directory = pathlib.Path(directory)
@@ -59,6 +64,8 @@ class VirtualBoard:
         self.world_log = self.directory / "world.log"
         self.console = self.directory / "console.log"
         words = [
+            # Ends with the thread that made it, should that be killed without a word.
+            image.find_program("setpriv", "util-linux"), "--pdeathsig", "TERM",
             shutil.which("timeout"), "-k", "5", str(limit),
             image.find_program("qemu-system-x86_64", "qemu-system-x86"),
             "-M", "q35", "-cpu", "max", "-accel", "tcg", "-smp", str(cpus), "-m", "512",
@@ -73,6 +80,7 @@ class VirtualBoard:
             "-device", "virtserialport,chardev=shell",
             "-chardev", f"file,id=world,path={self.world_log}",
             "-device", "virtserialport,chardev=world",
+            *self._peer_words(has_peer),
             "-chardev", f"socket,id=monitor,path={self.directory}/monitor",
             "-mon", "chardev=monitor,mode=control",
             "-device", "i6300esb", "-action", "watchdog=reset",
@@ -84,20 +92,32 @@ class VirtualBoard:
         if disk:
             words += ["-drive", f"file={disk},format=raw,if=virtio,cache=writeback"]
         self.booted_at = time.monotonic()
-        self._shell, self._monitor = self._connect(words)
+        names = ("shell", "monitor", "peer") if has_peer else ("shell", "monitor")
+        self._shell, self._monitor, *peers = self._connect(words, names)
+        self.peer = peers[0] if peers else None
         self._unread = b""
         self._events = b""
+        self._heard = self._commands = self._jobs = 0
+        self._is_paused = False
         try:
             # "up" and the seconds that the guest has counted by then.
             self.seconds_to_boot = float(self._line(BOOT_SECONDS).split()[1])
+            if snapshots:
+                self._make_snapshot_store()
         except (ScriptFailed, BoardEnded):
             self.close()
             raise
 
-    def _connect(self, words):
-        """Starts QEMU, which calls back on both sockets; one made after it would come too late."""
+    def _peer_words(self, has_peer):
+        if not has_peer:
+            return []
+        return ["-chardev", f"socket,id=peer,path={self.directory}/peer",
+                "-device", "virtserialport,chardev=peer"]
+
+    def _connect(self, words, names):
+        """Starts QEMU, which calls back on the sockets; one made after it would come too late."""
         listeners = []
-        for name in ("shell", "monitor"):
+        for name in names:
             path = self.directory / name
             path.unlink(missing_ok=True)
             listener = socket.socket(socket.AF_UNIX)
@@ -109,15 +129,15 @@ class VirtualBoard:
             self._qemu = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
         try:
-            shell, monitor = (listener.accept()[0] for listener in listeners)
+            sockets = [listener.accept()[0] for listener in listeners]
         except TimeoutError:
             self.close()
             raise Unavailable(f"QEMU did not start: {self._read('qemu.log')}")
         finally:
             for listener in listeners:
                 listener.close()
-        monitor.sendall(b'{"execute":"qmp_capabilities"}\n')
-        return shell, monitor
+        sockets[1].sendall(b'{"execute":"qmp_capabilities","id":0}\n')
+        return sockets
 
     def _read(self, name):
         path = self.directory / name
@@ -149,12 +169,19 @@ class VirtualBoard:
         line, _, self._unread = self._unread.partition(b"\n")
         return line.decode()
 
-    def attempt(self, script, seconds=120):
-        """Runs a shell script in the guest: (exit status, what it printed)."""
+    def send(self, script):
+        """Has a script run without waiting for its end, which may never come."""
         try:
             self._shell.sendall(base64.b64encode(script.encode()) + b"\n")
         except (BrokenPipeError, ConnectionResetError):
             raise BoardEnded(self.how_it_ended(10)) from None
+        if self._is_paused:
+            self._command("cont")
+            self._is_paused = False
+
+    def attempt(self, script, seconds=120):
+        """Runs a shell script in the guest: (exit status, what it printed)."""
+        self.send(script)
         status, _, output = self._line(seconds).partition(" ")
         return int(status), base64.b64decode(output).decode(errors="replace")
 
@@ -205,6 +232,78 @@ class VirtualBoard:
         os.killpg(self._qemu.pid, signal.SIGKILL)
         self._qemu.wait(10)
 
+    # QEMU's monitor
+
+    def _command(self, name, **arguments):
+        """One command of the QEMU Machine Protocol, and its answer. Events stay for the end."""
+        self._commands += 1
+        self._monitor.sendall(json.dumps(
+            {"execute": name, "arguments": arguments, "id": self._commands}).encode() + b"\n")
+        self._monitor.settimeout(MONITOR_SECONDS)
+        while True:
+            while (end := self._events.find(b"\n", self._heard)) >= 0:
+                line = self._events[self._heard:end]
+                self._heard = end + 1
+                answer = json.loads(line)
+                if answer.get("id") == self._commands:
+                    if "error" in answer:
+                        raise ScriptFailed(f"QEMU refused {name}: {answer['error']['desc']}")
+                    return answer["return"]
+            try:
+                more = self._monitor.recv(65_536)
+            except TimeoutError:
+                raise ScriptFailed(
+                    f"QEMU did not answer {name} within {MONITOR_SECONDS} s") from None
+            if not more:
+                raise BoardEnded(self.how_it_ended(10))
+            self._events += more
+
+    def _job(self, name, **arguments):
+        """A command that goes on after its answer, to its end."""
+        self._jobs += 1
+        job = f"job{self._jobs}"
+        self._command(name, **{"job-id": job}, **arguments)
+        deadline = time.monotonic() + MONITOR_SECONDS
+        while True:
+            state = next(each for each in self._command("query-jobs") if each["id"] == job)
+            if state["status"] == "concluded":
+                break
+            if time.monotonic() > deadline:
+                raise ScriptFailed(f"QEMU did not end {name} within {MONITOR_SECONDS} s")
+            time.sleep(0.005)
+        self._command("job-dismiss", id=job)
+        if "error" in state:
+            raise ScriptFailed(f"QEMU failed at {name}: {state['error']}")
+
+    def _make_snapshot_store(self):
+        """An image file that nothing in the guest sees: snapshots of the memory go into it."""
+        path = str(self.directory / "snapshots")
+        self._job("blockdev-create", options={"driver": "file", "filename": path, "size": 0})
+        self._command("blockdev-add", **{"driver": "file", "filename": path, "node-name": "file"})
+        self._job("blockdev-create", options={
+            "driver": "qcow2", "file": "file", "size": 1 << 20})
+        self._command("blockdev-add", **{"driver": "qcow2", "file": "file", "node-name": "store"})
+
+    def pause(self):
+        """Stops the guest and its time, between two scripts."""
+        self._command("stop")
+
+    def save(self, tag):
+        """Keeps the guest as it is, paused. A script may not run meanwhile."""
+        self.pause()
+        self._job("snapshot-save", tag=tag, vmstate="store", devices=["store"])
+
+    def load(self, tag):
+        """The guest as it was when it was saved, paused: the next script lets it go on.
+
+        What it writes from then on stands behind the byte of world.log that is returned.
+        """
+        self.pause()
+        self._job("snapshot-load", tag=tag, vmstate="store", devices=["store"])
+        self._unread = b""
+        self._is_paused = True
+        return self.world_log.stat().st_size
+
     def how_it_ended(self, seconds):
         """Waits for the end: "watchdog", "guest-reset", "guest-shutdown", or as QEMU says it."""
         try:
@@ -212,10 +311,7 @@ class VirtualBoard:
         except subprocess.TimeoutExpired:
             raise BoardEnded(f"the guest does not end within {seconds} s") from None
         self._monitor.settimeout(1)
-        while True:
-            more = self._monitor.recv(65_536)
-            if not more:
-                break
+        while more := self._monitor.recv(65_536):
             self._events += more
         events = [json.loads(line) for line in self._events.decode().splitlines()]
         names = [event.get("event") for event in events]

@@ -27,8 +27,8 @@ CACHE = ROOT / ".build/virtual-board"
 
 # What the guest loads, besides what these need.
 STOCK = (
-    "virtio_pci", "virtio_console", "virtio_blk", "ext4", "crc32c_generic", "configfs", "vcan",
-    "can_raw", "i2c_dev", "i6300esb",
+    "virtio_pci", "virtio_console", "virtio_blk", "brd", "ext4", "crc32c_generic", "configfs",
+    "vcan", "can_raw", "i2c_dev", "i6300esb",
 )
 BUILT = ("gpio-sim", "slcan", "i2c-peer")
 SOURCES = (
@@ -244,13 +244,14 @@ def prepare(say=print):
 def make(say):
     """What `prepare` does while nobody else does it."""
     record = CACHE / "kernel.json"
-    if not record.exists():
+    about = json.loads(record.read_text()) if record.exists() else {}
+    if about.get("stock") != list(STOCK):
         for left in CACHE.iterdir():
             if left.is_dir():
                 shutil.rmtree(left)
         say("virtual board: fetching Debian's kernel (230 MB), the first time only")
-        record.write_text(json.dumps(take_kernel(CACHE)))
-    about = json.loads(record.read_text())
+        about = take_kernel(CACHE) | {"stock": STOCK}
+        record.write_text(json.dumps(about))
     # An edited module is built again.
     inputs = (HERE / "modules/i2c-peer.c").read_bytes() + (HERE / "kernel.py").read_bytes()
     stamp = CACHE / "modules.sha256"

@@ -106,12 +106,17 @@ struct Knobs {
         limits.stateInterval = Milliseconds(dice.pick([500, 2_000]))
         limits.cursorInterval = Milliseconds(dice.pick([100, 1_000]))
         limits.missingWait = Milliseconds(dice.pick([10_000, 60_000]))
+        // No disk here lies about its last number, and most of a seed is idle: asked every five
+        // seconds, a seed takes seven times the steps (measured).
+        limits.askAgainAfter = .seconds(60)
         if isWeeksLong {
             // What is done a million times in weeks is done a thousand times here.
             limits.reconnectMax = Milliseconds(1_800_000)
             limits.stateInterval = Milliseconds(600_000)
             limits.stateIntervalOffline = Milliseconds(1_800_000)
             limits.statusInterval = Milliseconds(3_600_000)
+            limits.askAgainAfter = Milliseconds(86_400_000)
+            limits.reconnectMaxWithAlarm = Milliseconds(1_800_000)
         }
         return limits
     }

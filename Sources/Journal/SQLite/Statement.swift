@@ -78,9 +78,11 @@ struct Statement: ~Copyable {
 
     /// Runs to the end with two texts and a blob that SQLite does not copy: it has them for this
     /// run alone.
+    ///
+    /// - Parameter checksum: of the values before them; it goes on over these three, and is bound.
     borrowing func run(
         lending first: (index: Int32, text: String), _ second: (index: Int32, text: String),
-        blob: (index: Int32, bytes: [UInt8])
+        blob: (index: Int32, bytes: [UInt8]), checksum: (index: Int32, before: RowChecksum)
     ) throws(JournalError) {
         var (firstText, secondText) = (first.text, second.text)
         let code = firstText.withUTF8 { firstBytes in
@@ -89,6 +91,11 @@ struct Statement: ~Copyable {
                     lend(firstBytes, first.index)
                     lend(secondBytes, second.index)
                     lend(blobBytes, blob.index)
+                    var sum = checksum.before
+                    sum.add(text: firstBytes)
+                    sum.add(text: secondBytes)
+                    sum.add(blob: blobBytes)
+                    bind(checksum.index, Int64(bitPattern: sum.value))
                     var code = sqlite3_step(handle)
                     while code == SQLITE_ROW { code = sqlite3_step(handle) }
                     return code

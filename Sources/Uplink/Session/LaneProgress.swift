@@ -34,10 +34,6 @@ struct LaneProgress: Sendable {
         var since: Instant
     }
 
-    /// Between two questions for rows while the journal's last number says that there are none;
-    /// chosen: a reading every few seconds costs nothing, and an alarm may wait behind it.
-    static let askAgainAfter = Milliseconds.seconds(5)
-
     /// More ends than a window has, those before a step back included.
     static let digestsMax = 1_024
 
@@ -226,11 +222,11 @@ struct LaneProgress: Sendable {
     }
 
     /// Takes what the journal has from `next` on.
-    mutating func note(_ page: QueuePage, now: Instant, wait: Milliseconds) -> PageOutcome {
+    mutating func note(_ page: QueuePage, now: Instant, limits: UplinkLimits) -> PageOutcome {
         guard page.lane == lane, page.from == next, !hasReady else {
             return .refused("a page from \(page.from) came where \(next) was asked for")
         }
-        askAgainAt = now + Self.askAgainAfter
+        askAgainAt = now + limits.askAgainAfter
         guard let first = page.records.first, first.epoch == epoch else {
             // Nothing of this epoch from here on. What stands at its end without a row is a gap
             // that needs no declaring: no later number of this epoch waits for it.
@@ -264,7 +260,7 @@ struct LaneProgress: Sendable {
         }
         let since = missing?.since ?? now
         missing = Missing(numbers: hole, since: since)
-        guard wasMissingDeclared || now - since >= wait else {
+        guard wasMissingDeclared || now - since >= limits.missingWait else {
             return .missing(hole, isCrossed: false)
         }
         wasMissingDeclared = true

@@ -21,6 +21,8 @@ struct LinkMeter: Hashable, Sendable {
         var bytes: Int
         var sentAt: Instant
         fileprivate var deliveredBefore: Int64
+        /// When the last of those was confirmed; on an empty link, when this one left.
+        fileprivate var deliveredAt: Instant
         fileprivate var foundLinkEmpty: Bool
     }
 
@@ -31,6 +33,7 @@ struct LinkMeter: Hashable, Sendable {
     private(set) var isProbing = false
 
     private var delivered: Int64 = 0
+    private var deliveredAt = Instant.never
     private var rateNow: Int64 = 0
     private var rateBefore: Int64 = 0
     private var rateTurnedAt: Instant?
@@ -54,7 +57,8 @@ struct LinkMeter: Hashable, Sendable {
         let isEmpty = bytesInFlight == 0
         bytesInFlight += bytes
         return Mark(
-            bytes: bytes, sentAt: now, deliveredBefore: delivered, foundLinkEmpty: isEmpty)
+            bytes: bytes, sentAt: now, deliveredBefore: delivered,
+            deliveredAt: isEmpty ? now : deliveredAt, foundLinkEmpty: isEmpty)
     }
 
     /// There was more to send than the allowance let: what is measured now is the link, and not how
@@ -68,9 +72,12 @@ struct LinkMeter: Hashable, Sendable {
     mutating func confirmed(_ mark: Mark, now: Instant) {
         bytesInFlight = max(0, bytesInFlight - mark.bytes)
         delivered += Int64(mark.bytes)
-        let trip = max(now - mark.sentAt, Milliseconds(1))
-        noteDelay(trip, of: mark, now: now)
-        let sample = (delivered - mark.deliveredBefore) * 1_000 / trip.rawValue
+        deliveredAt = now
+        noteDelay(max(now - mark.sentAt, Milliseconds(1)), of: mark, now: now)
+        // From confirmation to confirmation: the first bytes that are confirmed after a message
+        // has left were on the link before, and would make it a third faster than it is.
+        let span = max(now - mark.deliveredAt, Milliseconds(1))
+        let sample = (delivered - mark.deliveredBefore) * 1_000 / span.rawValue
         if limitedAt < mark.sentAt {
             // Nothing waited: it says only that the link is at least so fast.
             if sample > rate || !isMeasured { rateNow = max(rateNow, sample) }

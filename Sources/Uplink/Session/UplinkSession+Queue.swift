@@ -60,7 +60,7 @@ extension UplinkSession {
         queueError = nil
         let index = Int(page.lane.rawValue)
         let before = lanes[index].acknowledged
-        switch lanes[index].note(page, now: now, wait: limits.missingWait) {
+        switch lanes[index].note(page, now: now, limits: limits) {
         case .taken: break
         case .refused(let reason): failRead("lane \(page.lane.name): \(reason)", now: now)
         case .missing(let numbers, let isCrossed):

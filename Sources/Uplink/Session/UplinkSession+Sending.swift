@@ -80,10 +80,9 @@ extension UplinkSession {
             ? meter.bytesInFlight
             : inFlight.values.reduce(0) { $0 + ($1.lane == .alarm ? $1.mark.bytes : 0) }
         guard ahead > 0 else { return true }
-        let allowed =
-            meter.isProbing && isBulk
-            ? 0 : meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
-        guard ahead < allowed else {
+        let allowed = meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
+        // With room for the batch that would leave: a third, as it is cut.
+        guard ahead <= allowed / 3 * 2, !(meter.isProbing && isBulk) else {
             meter.limited(now: now)
             return false
         }
@@ -131,7 +130,10 @@ extension UplinkSession {
         guard let records = lane.page?.records, let head = records.first, let epoch = lane.epoch
         else { preconditionFailure("only a lane that has rows is sent from") }
         let allowed = meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
-        let bytesMax = min(limits.batchBytesMax, max(1 << 10, allowed / 3 * lane.packing / 16))
+        // What measures the delay is short, so that it is not its own length that is measured.
+        let bytesMax =
+            meter.isProbing
+            ? 1 << 10 : min(limits.batchBytesMax, max(1 << 10, allowed / 3 * lane.packing / 16))
         // A batch that is never acknowledged may hold one event that nobody can read: smaller ones
         // find it, and let the others through.
         let doublings = min(lane.roundTrip.timeouts, 9)
@@ -224,7 +226,10 @@ extension UplinkSession {
         lanes[index].roundTrip.timedOut()
         let quarter = Milliseconds(lanes[index].roundTrip.timeout(limits).rawValue / 4)
         lanes[index].timeoutJitter = jitter.milliseconds(.zero...quarter)
-        guard lanes[index].roundTrip.timeouts >= limits.timeoutsUntilStall else { return }
+        // A broker that refuses them is said to; no bridge could acknowledge.
+        guard lanes[index].roundTrip.timeouts >= limits.timeoutsUntilStall,
+            eventsRefusedCode == nil
+        else { return }
         isStalled = true
         report(.noBridge, stallText, now: now)
     }

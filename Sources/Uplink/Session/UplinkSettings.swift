@@ -103,6 +103,10 @@ public struct UplinkLimits: Hashable, Sendable {
     public var stateInterval = Milliseconds(250)
     /// The same while there is no connection: for the status, which somebody may look at.
     public var stateIntervalOffline = Milliseconds.seconds(1)
+    /// Between two questions for rows while the journal's last number says that there are none.
+    /// Chosen: a reading every few seconds costs nothing, and an alarm may wait behind a number
+    /// that damage has made stand still.
+    public var askAgainAfter = Milliseconds.seconds(5)
     /// After a failure of the journal.
     public var readRetry = Milliseconds.seconds(2)
     /// Before a journal that cannot be read is a finding: busbard may be starting.

@@ -11,8 +11,9 @@ struct SimCommand: ParsableCommand {
         discussion: "On a device with a real relay board every one of these is refused.",
         subcommands: [
             List.self, LeakGas.self, StopLeak.self, SilenceNode.self, RestoreNode.self,
-            RestartNode.self, Weld.self, Unweld.self, PressReset.self, EmptyTank.self,
-            FillTank.self, SilenceBoard.self, Set.self, Force.self, Release.self, Raw.self,
+            RestartNode.self, Weld.self, Unweld.self, PressReset.self, PressStop.self,
+            ReleaseStop.self, EmptyTank.self, FillTank.self, SilenceBoard.self, Set.self,
+            Force.self, Release.self, Raw.self,
         ])
 
     /// Sends one action and says what was done.
@@ -145,6 +146,28 @@ struct SimCommand: ParsableCommand {
             try apply(
                 ["action": "pressReset", "until": JSONValue(milliseconds)], daemon,
                 "The button is pressed for \(QuantityText.duration(Int64(milliseconds))).")
+        }
+    }
+
+    struct PressStop: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "press-stop",
+            abstract: "Press the emergency stop at the site, until release-stop.")
+        @OptionGroup var daemon: DaemonOptions
+
+        func run() throws {
+            try apply(["action": "pressStop"], daemon, "The emergency stop is pressed.")
+        }
+    }
+
+    struct ReleaseStop: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "release-stop",
+            abstract: "Pull the emergency stop out again.")
+        @OptionGroup var daemon: DaemonOptions
+
+        func run() throws {
+            try apply(["action": "releaseStop"], daemon, "The emergency stop is pulled out again.")
         }
     }
 

@@ -7,6 +7,10 @@ enum Command {
     case bus(BoardBus.Fault?)
     case line(Int, isHigh: Bool)
     case can(String)
+    /// Foreign frames, per second.
+    case flood(Int64)
+    /// The sensor node's frames go out so many ms after their time.
+    case lateFrames(Int64)
     case mark
 
     init(_ line: String) throws(Misunderstood) {
@@ -19,6 +23,8 @@ enum Command {
             }
             self = .line(offset, isHigh: words[2] == "high")
         case ("can", 2): self = .can(String(words[1]))
+        case ("flood", 2): self = .flood(try Self.number(words[1], in: 0...20_000))
+        case ("frames", 2): self = .lateFrames(try Self.number(words[1], in: 0...1_000))
         case ("mark", _): self = .mark
         default: self = .action(try Self.action(line))
         }
@@ -34,6 +40,16 @@ enum Command {
         default: break
         }
         throw Misunderstood(reason: "allowed is: i2c open | stuck | contested COUNT | ok")
+    }
+
+    private static func number(
+        _ word: Substring, in range: ClosedRange<Int64>
+    ) throws(Misunderstood) -> Int64 {
+        guard let number = Int64(word), range.contains(number) else {
+            throw Misunderstood(
+                reason: "allowed is a whole number, \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
     }
 
     private static func action(_ line: String) throws(Misunderstood) -> WorldAction {

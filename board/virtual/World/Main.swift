@@ -20,7 +20,8 @@ enum VirtualWorld {
 
         A command is an action of a scenario in JSON ({"action":"set","quantity":"gas","value":1}),
         or: i2c open | stuck | contested COUNT | ok; line OFFSET high | low; can TEXT (a line of the
-        serial CAN protocol); mark TEXT (goes to the log).
+        serial CAN protocol); flood RATE (foreign frames a second); frames MS (the sensor node's go
+        out so much later); mark TEXT (goes to the log).
         """
 
     static func main() {

@@ -59,6 +59,21 @@ struct SerialCAN: ~Copyable {
         say(text)
     }
 
+    /// Without data: 8,000 of them are nine tenths of what a wire with 500 kbit/s carries (47 bits
+    /// and those that are stuffed into them).
+    private static let foreignFrame = Array("t7F00\r".utf8)
+    private static let foreignFrames = Array(
+        repeatElement(foreignFrame, count: ForeignTraffic.burstMax).joined())
+
+    /// So many frames that concern nobody here, at most `ForeignTraffic.burstMax`.
+    func sendForeign(_ count: Int) {
+        let length = count * Self.foreignFrame.count
+        let written = Self.foreignFrames.withUnsafeBytes {
+            Glibc.write(line.number, $0.baseAddress, min(length, $0.count))
+        }
+        if written != length { complain("the serial line had no room for \(count) frames") }
+    }
+
     /// The controller's state, with the error counters that belong to it (CAN 2.0: passive from
     /// 128, bus-off above 255).
     func report(_ state: CANBusState) {

@@ -31,6 +31,11 @@ struct WorldLoop: ~Copyable {
     private var pins: Pins
     private var can: SerialCAN
     private var i2c: BoardBus
+    private var foreign = ForeignTraffic()
+    /// µs between a sensor frame's time and its way out: so its phase against busbard's ticks can
+    /// be another one in each trial.
+    private var frameDelay: Int64 = 0
+    private var delayed: [(dueAt: Int64, frame: CANFrame)] = []
     private let commands: Descriptor
     private var unfinished: [UInt8] = []
     private let log: Descriptor
@@ -125,11 +130,16 @@ struct WorldLoop: ~Copyable {
         var batch = FrameBatch()
         bus.receive(into: &batch)
         for index in 0..<batch.count {
-            let frame = batch[index].frame
+            delayed.append((microseconds + frameDelay, batch[index].frame))
+        }
+        while let (dueAt, frame) = delayed.first, dueAt <= microseconds {
+            delayed.removeFirst()
             // Before it goes: the kernel's time stamp cannot be older.
             note("frame \(frame.id) \(String(frame.payload, radix: 16))", microseconds)
             can.send(frame)
         }
+        let count = foreign.due(at: microseconds)
+        if count > 0 { can.sendForeign(count) }
     }
 
     private mutating func hearController(_ microseconds: Int64) {
@@ -200,6 +210,8 @@ struct WorldLoop: ~Copyable {
                 throw Misunderstood(reason: error.description)
             }
         case .can(let text): can.say(text)
+        case .flood(let rate): foreign.perSecond = rate
+        case .lateFrames(let milliseconds): frameDelay = milliseconds * 1_000
         case .mark: break
         }
     }
