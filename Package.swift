@@ -115,10 +115,11 @@ let package = Package(
             swiftSettings: unsafeByNature),
 
         // From the device to the cluster.
+        .systemLibrary(name: "CDeflate"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CCrypto"),
         .target(
-            name: "Transit", dependencies: ["Wire", "JSON", "CZlib", "CCrypto"],
+            name: "Transit", dependencies: ["Wire", "JSON", "CDeflate", "CZlib", "CCrypto"],
             swiftSettings: unsafeByNature),
         .systemLibrary(name: "CMosquitto"),
         .target(name: "MQTT", dependencies: ["CMosquitto"], swiftSettings: unsafeByNature),

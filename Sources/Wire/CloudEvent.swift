@@ -72,7 +72,7 @@ public struct SharedHeaders: Sendable {
         boot: Identifier128, recordedMilliseconds: Int64?
     ) {
         var headers = RecordHeaders()
-        headers.add("ce_specversion", "1.0" as StaticString)
+        headers.add("ce_specversion", "1.0")
         headers.add("ce_source", "urn:busbar:\(site):\(device):\(lane.name)")
         headers.add("ce_partitionkey", device)
         if let recordedMilliseconds {
@@ -187,57 +187,64 @@ extension CloudEvent {
 
     /// - Parameter shared: of the batch that the event came in, with its time of recording.
     public func recordHeaders(sharing shared: SharedHeaders) -> RecordHeaders {
-        // 640: fifteen names and lengths, and values that are as long as they get but for these.
-        let room = 640 + 2 * event.type.utf8.count + event.subject.utf8.count
-        var headers = RecordHeaders(shared.headers, room: room)
-        addIdentity(to: &headers, shared)
-        headers.add("ce_severitytext", event.severity.logName)
-        headers.add("ce_severitynumber", decimal: Int64(event.severity.logNumber))
+        let type = event.type.utf8
+        let subject = event.subject
+        // 768: sixteen names and lengths, and values that are as long as they get but for these.
+        let room = 768 + shared.identityStart.count + 2 * type.count + subject.utf8.count
+        var headers = RecordHeaders(shared.headers)
+        headers.add(room: room) { output in
+            let seq = UInt64(bitPattern: event.seq)
+            let digits = DecimalText.count(seq)
+            output.appendHeader("ce_id", shared.identityStart.count + digits) { output in
+                output.append(shared.identityStart.span)
+                output.append(decimal: seq, places: 1)
+            }
+            output.appendHeader("ce_type", "io.busbar.", and: type)
+            output.appendHeader("ce_subject", subject)
+            let time = UTCTime.letters(unixMilliseconds: event.wall.unixMilliseconds)
+            output.appendHeader("ce_time", time.count) { $0.append(time.span) }
+            output.appendHeader("ce_sequence", max(digits, 20)) {
+                $0.append(decimal: seq, places: 20)
+            }
+            return 5 + appendCircumstances(to: &output) + appendOptional(to: &output)
+        }
+        return headers
+    }
+
+    /// How bad it is, what caused it, and when it was by the other clocks.
+    private func appendCircumstances(to output: inout OutputSpan<UInt8>) -> Int {
+        output.appendHeader("ce_severitytext", event.severity.logName)
+        output.appendHeader("ce_severitynumber", decimal: Int64(event.severity.logNumber))
         let (trace, span) = (trace, span)
-        headers.add("ce_traceparent", 55) { output in
+        output.appendHeader("ce_traceparent", 55) { output in
             output.append("00-" as StaticString)
             output.append(trace)
             output.append(UInt8(ascii: "-"))
             output.append(hexadecimal: span)
             output.append("-01" as StaticString)
         }
-        headers.add("ce_busbarmono", decimal: event.at.rawValue)
-        headers.add("ce_busbartick", decimal: event.tick.rawValue)
-        headers.add("ce_busbarclock", event.wall.quality.name)
-        headers.add("ce_busbarcorrelation", decimal: event.correlation.rawValue)
-        if let hash { headers.add("ce_busbarhash", 32) { $0.append(hash.value) } }
-        if case .damaged(_, let rowBytes) = event.data {
-            headers.add("ce_busbardamaged", decimal: Int64(rowBytes))
-        }
-        headers.add("content-type", contentType)
-        return headers
+        output.appendHeader("ce_busbarmono", decimal: event.at.rawValue)
+        output.appendHeader("ce_busbartick", decimal: event.tick.rawValue)
+        output.appendHeader("ce_busbarclock", event.wall.quality.name)
+        output.appendHeader("ce_busbarcorrelation", decimal: event.correlation.rawValue)
+        output.appendHeader("content-type", contentType)
+        return 8
     }
 
-    private func addIdentity(to headers: inout RecordHeaders, _ shared: SharedHeaders) {
-        let seq = UInt64(bitPattern: event.seq)
-        let digits = DecimalText.count(seq)
-        headers.add("ce_id", shared.identityStart.count + digits) { output in
-            output.append(shared.identityStart.span)
-            output.append(decimal: seq, places: 1)
-        }
-        let type = event.type.utf8
-        let typeStart: StaticString = "io.busbar."
-        headers.add("ce_type", typeStart.utf8CodeUnitCount + type.count) { output in
-            output.append(typeStart)
-            output.append(type.span)
-        }
-        headers.add("ce_subject", event.subject)
-        let time = UTCTime.letters(unixMilliseconds: event.wall.unixMilliseconds)
-        headers.add("ce_time", time.count) { $0.append(time.span) }
+    /// What not every event has.
+    private func appendOptional(to output: inout OutputSpan<UInt8>) -> Int {
+        var count = 1
+        switch event.data {
+        case .json: output.appendHeader("ce_dataschema", "urn:busbar:schema:", and: event.type.utf8)
         // No schema describes what a damaged card had.
-        if case .json = event.data {
-            let schemaStart: StaticString = "urn:busbar:schema:"
-            headers.add("ce_dataschema", schemaStart.utf8CodeUnitCount + type.count) { output in
-                output.append(schemaStart)
-                output.append(type.span)
-            }
+        case .damaged(_, let rowBytes):
+            output.appendHeader("ce_busbardamaged", decimal: Int64(rowBytes))
         }
-        headers.add("ce_sequence", max(digits, 20)) { $0.append(decimal: seq, places: 20) }
+        if let hash {
+            output.appendHeader("ce_busbarhash", 32) { $0.append(hash.value) }
+            count += 1
+        }
+        return count
     }
 
     /// The record's value in binary mode. Never empty, for an empty one is a tombstone in a

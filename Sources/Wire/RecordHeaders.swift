@@ -15,14 +15,12 @@ public struct RecordHeaders: Sendable {
         for header in headers { add(header.name, header.value) }
     }
 
-    /// - Parameter headers: that come first.
-    /// - Parameter room: for how many bytes more, so that the row is moved at most once.
+    /// - Parameter headers: that come first, of a batch.
     /// - Precondition: those share none themselves.
-    init(_ headers: RecordHeaders, room: Int) {
+    init(_ headers: RecordHeaders) {
         precondition(headers.shared.isEmpty, "headers are shared in one step")
         shared = headers.bytes
         count = headers.count
-        bytes.reserveCapacity(room)
     }
 
     public mutating func add(_ name: String, _ value: String) {
@@ -36,42 +34,14 @@ public struct RecordHeaders: Sendable {
         count += 1
     }
 
-    /// - Parameter write: must write `valueCount` bytes, neither more nor fewer.
-    mutating func add(
-        _ name: StaticString, _ valueCount: Int, _ write: (inout OutputSpan<UInt8>) -> Void
-    ) {
-        let nameCount = name.utf8CodeUnitCount
-        bytes.append(addingCapacity: 8 + nameCount + valueCount) { output in
-            output.append(length: nameCount)
-            output.append(length: valueCount)
-            output.append(name)
-            let before = output.count
-            write(&output)
-            precondition(output.count == before + valueCount, "the length stands before the value")
-        }
-        count += 1
-    }
-
-    mutating func add(_ name: StaticString, _ value: StaticString) {
-        add(name, value.utf8CodeUnitCount) { $0.append(value) }
-    }
-
-    mutating func add(_ name: StaticString, _ value: String) {
-        let utf8 = value.utf8
-        add(name, utf8.count) { $0.append(utf8.span) }
-    }
-
-    mutating func add(_ name: StaticString, decimal value: Int64) {
-        let isNegative = value < 0
-        let magnitude = value.magnitude
-        add(name, DecimalText.count(magnitude) + (isNegative ? 1 : 0)) { output in
-            if isNegative { output.append(UInt8(ascii: "-")) }
-            output.append(decimal: magnitude, places: 1)
-        }
-    }
-
-    mutating func add(_ name: StaticString, decimal value: UInt64) {
-        add(name, DecimalText.count(value)) { $0.append(decimal: value, places: 1) }
+    /// Adds some at once.
+    ///
+    /// - Parameter room: as many bytes at least as they come to.
+    /// - Parameter write: returns how many they are.
+    mutating func add(room: Int, _ write: (inout OutputSpan<UInt8>) -> Int) {
+        var added = 0
+        bytes.append(addingCapacity: room) { added = write(&$0) }
+        count += added
     }
 
     /// Hands out each name and value, in order.
@@ -150,6 +120,48 @@ enum DecimalText {
         if rest >= 1_000 { return count + 3 }
         if rest >= 100 { return count + 2 }
         return rest >= 10 ? count + 1 : count
+    }
+}
+
+// Headers, each with its lengths, for `RecordHeaders.add(room:)`.
+extension OutputSpan<UInt8> {
+    /// - Parameter write: must write `valueCount` bytes, neither more nor fewer.
+    mutating func appendHeader(
+        _ name: StaticString, _ valueCount: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+    ) {
+        append(length: name.utf8CodeUnitCount)
+        append(length: valueCount)
+        append(name)
+        let before = count
+        write(&self)
+        precondition(count == before + valueCount, "the length stands before the value")
+    }
+
+    mutating func appendHeader(_ name: StaticString, _ value: String) {
+        let utf8 = value.utf8
+        appendHeader(name, utf8.count) { $0.append(utf8.span) }
+    }
+
+    mutating func appendHeader(
+        _ name: StaticString, _ start: StaticString, and rest: String.UTF8View
+    ) {
+        appendHeader(name, start.utf8CodeUnitCount + rest.count) { output in
+            output.append(start)
+            output.append(rest.span)
+        }
+    }
+
+    mutating func appendHeader(_ name: StaticString, decimal value: Int64) {
+        let isNegative = value < 0
+        let magnitude = value.magnitude
+        appendHeader(name, DecimalText.count(magnitude) + (isNegative ? 1 : 0)) { output in
+            if isNegative { output.append(UInt8(ascii: "-")) }
+            output.append(decimal: magnitude, places: 1)
+        }
+    }
+
+    mutating func appendHeader(_ name: StaticString, decimal value: UInt64) {
+        appendHeader(name, DecimalText.count(value)) { $0.append(decimal: value, places: 1) }
     }
 }
 

@@ -7,9 +7,15 @@ import Wire
 extension BridgeSession {
     /// Looks at a lane after something in it changed: is there an end to acknowledge, and how soon?
     mutating func settle(_ number: Int, now: Instant) {
-        guard
-            let due = lanes[number]?.settle(now: now, urgentFrom: settings.acknowledgeEvents)
-        else { return }
+        guard let place = lanes.index(forKey: number) else { return }
+        settle(at: place, now: now)
+    }
+
+    /// - Parameter place: of the lane, for this moment. By its number, a lane that is changed would
+    ///   be taken out of the dictionary and put back, for each event.
+    mutating func settle(at place: Dictionary<Int, ServedLane>.Index, now: Instant) {
+        let number = lanes.keys[place]
+        let due = lanes.values[place].settle(now: now, urgentFrom: settings.acknowledgeEvents)
         if due.isOwing { owing.append(number) }
         if due.isUrgent { urgent.append(number) }
     }

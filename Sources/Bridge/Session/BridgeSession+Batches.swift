@@ -131,12 +131,9 @@ extension BridgeSession {
 
     /// One line of a batch. False if others must come before it.
     private mutating func take(_ parcel: Parcel, hash: UInt64) -> Bool {
-        guard
-            let lane = parcel.lane,
-            let sight = lanes[lane]?.tracker.take(
-                parcel.number, hash: hash, token: parcel.token,
-                slotsMax: settings.slotsPerLaneMax)
-        else { return false }
+        guard let lane = parcel.lane, let index = lanes.index(forKey: lane) else { return false }
+        let sight = lanes.values[index].tracker.take(
+            parcel.number, hash: hash, token: parcel.token, slotsMax: settings.slotsPerLaneMax)
         switch sight {
         case .taken:
             counters.events += 1

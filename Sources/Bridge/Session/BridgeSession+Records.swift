@@ -35,11 +35,11 @@ extension BridgeSession {
     }
 
     private mutating func confirm(_ parcel: Parcel, at place: LaneTracker.Place) {
-        guard let lane = parcel.lane else { return }
+        guard let lane = parcel.lane, let index = lanes.index(forKey: lane) else { return }
         if parcel.isRival {
-            lanes[lane]?.tracker.confirmRival(of: parcel.number)
+            lanes.values[index].tracker.confirmRival(of: parcel.number)
         } else {
-            lanes[lane]?.confirm(parcel, at: place)
+            lanes.values[index].confirm(parcel, at: place)
         }
     }
 
@@ -100,10 +100,10 @@ extension BridgeSession {
 
     private func isOfUse(_ parcel: Parcel) -> Bool {
         guard let lane = parcel.lane else { return true }
-        guard let tracker = lanes[lane]?.tracker else { return false }
+        guard let index = lanes.index(forKey: lane) else { return false }
         return parcel.isRival
-            ? tracker.awaitsRival(of: parcel.number)
-            : tracker.awaits(parcel.token, of: parcel.number)
+            ? lanes.values[index].tracker.awaitsRival(of: parcel.number)
+            : lanes.values[index].tracker.awaits(parcel.token, of: parcel.number)
     }
 
     /// An event as a CloudEvent in binary mode, or as a dead letter when it has a cause or turns
