@@ -6,7 +6,7 @@ those of a virtual clock, for it collects by time; what its peers write does not
 
 import time
 
-from bench_journal import SINGLE_EVENTS, size
+from bench_journal import SINGLE_EVENTS
 from bench_table import HERE, OUTPUT, PYTHON, answer, fresh, lines
 from brokers import Mosquitto, Rsyslog, find, free_port
 from synced_disk import traced

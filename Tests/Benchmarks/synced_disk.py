@@ -5,7 +5,6 @@ import pathlib
 import re
 import shutil
 import signal
-import subprocess
 
 # `-xx` and the length: every byte that is written stands in the trace.
 STRACE = [
