@@ -57,7 +57,10 @@ extension Controller {
 
     /// Whether the condition behind a FATAL still holds, on valid samples; what cannot be seen to
     /// be gone is not gone (§7.5).
-    func holds(_ code: AlarmCode) -> Bool {
+    ///
+    /// It changes nothing, and is `mutating` for the compiler: to check what a borrowed controller
+    /// may lend, Swift 6.3.1 takes 13 s of the module's 20 for this function alone (measured).
+    mutating func holds(_ code: AlarmCode) -> Bool {
         switch code {
         case .uncommandedHeating:
             !signals.image.temperatures.isValid || disaster.idleRise >= IdleWatch.rise
