@@ -48,9 +48,9 @@ extension Simulator {
         case .stopProcess(let span):
             if process == .running { set(process: .stopped(until: now + span)) }
         case .kill(let span):
-            die(for: span)
+            if process != .absent { set(process: .dead(until: now + span)) }
         case .powerCycle(let span):
-            die(for: span)
+            if process != .absent { set(process: .dead(until: now + span)) }
             loop.board.bus.restart(by: .powerOn, answersAfter: Milliseconds(span))
             world.apply(
                 .node(.silent, nil, isOn: true), bus: &loop.bus, board: &loop.board.bus)
@@ -67,12 +67,6 @@ extension Simulator {
             preconditionFailure("apply sends only these here")
         }
         return []
-    }
-
-    private mutating func die(for span: Int64) {
-        guard process != .absent else { return }
-        set(process: .dead(until: now + span))
-        loop.lines.release()
     }
 
     /// A transfer by hand. One that the board does not acknowledge is counted.

@@ -5,9 +5,8 @@ public import Units
 /// The digital lines in memory, and K2: a retriggerable monostable that stays closed for its
 /// drop-out time after each edge of the permit line.
 ///
-/// Either edge retriggers it, and so does driving a high line low: a cut may hold K2 closed for one
-/// drop-out time from then on, and no longer, whether the line was driven low or the process just
-/// stopped.
+/// Driving the line low retriggers nothing. So K2 opens its drop-out time after the last edge,
+/// whether the line was driven low or the process just stopped.
 public struct SimulatedLines: DigitalLines, ~Copyable {
     /// The time of the simulated world; set before each tick.
     public var now = Instant(0)
@@ -18,7 +17,6 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     /// Whether the line keeps changing, as far as the hardware can know: from an edge until the
     /// line is driven low or K2 has dropped out.
     public private(set) var isPermitted = false
-    private var isHigh = false
     private let dropOut: Milliseconds
 
     public init(plan: InterlockPlan) {
@@ -35,27 +33,12 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     public mutating func sample() -> LineReadings { readings }
 
     public mutating func permitEdge() {
-        change()
+        edges &+= 1
+        lastEdge = now
         isPermitted = true
     }
 
-    public mutating func permitLow() {
-        if isHigh { change() }
-        isPermitted = false
-    }
-
-    /// Nobody drives the line any more, and its pull takes it low, as gpio-sim's was seen to: for
-    /// the monostable one more edge. A line that stayed high would make its edge when the next
-    /// process takes it, with K1 open.
-    mutating func release() {
-        if isHigh { change() }
-    }
-
-    private mutating func change() {
-        isHigh.toggle()
-        edges &+= 1
-        lastEdge = now
-    }
+    public mutating func permitLow() { isPermitted = false }
 
     /// K2 has dropped out, and with it what the permit line was for.
     mutating func noteDropOut() { isPermitted = false }
