@@ -100,7 +100,7 @@ def check_relays(guest, judge, log):
     judge.that("with K2 held there is power", closed, lines)
     last = lines.last("i2c 02")
     judge.within("after the last heartbeat the relays drop with the lease",
-                 milliseconds(last, lines.last("relay power off")), 498, 501)
+                 milliseconds(last, lines.last("relay power off")), 499, 501)
     edge = lines.last("permit ")
     judge.within("after the last edge of the permit line K2 opens",
                  milliseconds(edge, lines.last("k2 open")), 299, 301)

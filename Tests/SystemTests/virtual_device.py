@@ -194,11 +194,9 @@ def judge_ran_out(judge, what, device, mark, lease=500, drop_out=301):
     """
     all_lines = Lines(device.log.lines())
     lines = device.log.since(mark)
-    # A whole ms for the world's own change, and the rest of one for the heartbeat's line, which is
-    # written when the transfer has ended: 498.8 was seen.
     for change in ("relay element off", "relay power off"):
         judge.within(f"{what}: {change}, the lease after the last heartbeat", milliseconds(
-            all_lines.last(CONTROL), lines.first(change)), lease - 2, lease + 1)
+            all_lines.last(CONTROL), lines.first(change)), lease - 1, lease + 1)
     judge.within(f"{what}: K2 opens after the last edge", milliseconds(
         all_lines.last("permit "), lines.first("k2 open")), drop_out - 2, drop_out)
     judge.within(f"{what}: all is open after it happened", milliseconds(

@@ -113,17 +113,19 @@ struct WorldLoop: ~Copyable {
             lines.permitEdge()
             note("permit \(pins.isPermitHigh ? "high" : "low")", microseconds)
         }
-        if isAsked || i2c.isHolding { serveBoard(now) }
+        if isAsked || i2c.isHolding { serveBoard(now, microseconds) }
         if isHeard { hearController(microseconds) }
         if isTold { try obey(microseconds) }
         settle()
         try driveInputs()
     }
 
-    private mutating func serveBoard(_ now: Int64) {
+    /// What was written is noted at the time at which the board takes it: its lease runs from
+    /// there, and not from the end of the work that answers.
+    private mutating func serveBoard(_ now: Int64, _ microseconds: Int64) {
         var written: [String] = []
         i2c.serve(&board, now: now) { written.append($0) }
-        for write in written { note("i2c \(write)", Self.microseconds()) }
+        for write in written { note("i2c \(write)", microseconds) }
     }
 
     private mutating func sendFrames(_ microseconds: Int64) {
