@@ -5,8 +5,9 @@
 
 The programs are those that `make install` installs. On the healthy board, with busbard running,
 there must be no fault; each broken one must have the one fault that it is broken by, and say what
-mends it. The guest has neither systemd nor udev: accounts, owners and links are made here as the
-units, sysusers and rules say.
+mends it. The guest has no systemd: accounts are made here as sysusers says. Owners and links are
+udev's work, by the rules that `make install` installs, beside those of Raspberry Pi OS; and where
+the doctor says that udev mends it, that is what is done.
 """
 
 import json
@@ -22,9 +23,11 @@ PREPARE = """
     printf 'root:x:0:0::/:/bin/sh\\nbusbar:x:990:990::/:/bin/false\\n' >/etc/passwd
     printf 'root:x:0:\\nbusbar:x:990:\\nbusbar-devices:x:991:busbar\\nbusbar-technician:x:992:\\n' \
         >/etc/group
-    for device in i2c-1 gpiochip0 watchdog; do
-        chown 0:991 /dev/$device && chmod 660 /dev/$device || exit 1
-    done
+    printf 'i2c:x:993:\\ngpio:x:994:\\n' >>/etc/group
+    rm /dev/busbar-relays
+    ln -s "$(command -v udevadm)" /run/systemd-udevd
+    /run/systemd-udevd --daemon
+    udevadm trigger --action=add && udevadm settle --timeout=30
     units=/etc/systemd/system
     mkdir -p $units/busbar.target.wants $units/multi-user.target.wants /disk/state
     touch $units/busbar.target.wants/busbard.service $units/multi-user.target.wants/busbar.target
@@ -32,19 +35,26 @@ PREPARE = """
 """
 DOCTOR = "busbar doctor --json --site /site --socket /run/control.sock --state-dir "
 RELOAD = "udevadm control --reload && udevadm trigger"
+# Where Raspberry Pi OS gives these devices to groups of its own, in a file that is read after
+# Busbar's: raspberrypi-sys-mods, /etc/udev/rules.d/99-com.rules.
+OF_THE_SYSTEM = """
+SUBSYSTEM=="i2c-dev", GROUP="i2c", MODE="0660"
+SUBSYSTEM=="gpio", GROUP="gpio", MODE="0660"
+"""
 
-# What breaks it, what mends it again, the fault's words and what it says to do.
+# What breaks it, what mends it again (none: what the doctor says), the fault's words and what it
+# says to do.
 WHILE_RUNNING = [
     ("mv /dev/watchdog /dev/away", "mv /dev/away /dev/watchdog", "/disk/state",
      "/dev/watchdog: there is no watchdog", "dtparam=watchdog=on in config.txt and a reboot"),
-    ("chown 0:0 /dev/i2c-1", "chown 0:991 /dev/i2c-1", "/disk/state",
+    ("chown 0:0 /dev/i2c-1", None, "/disk/state",
      "/dev/i2c-1: the user busbar may not read and write it (group 0, mode 0660)", RELOAD),
-    ("rm /dev/busbar-relays", "ln -s i2c-1 /dev/busbar-relays", "/disk/state",
+    ("rm /dev/busbar-relays", None, "/disk/state",
      "/dev/busbar-relays is not there: no udev rule names it", RELOAD),
     ("mkdir /run/state && chown 990 /run/state", "true", "/run/state",
      "/run/state is on tmpfs: a lock-out and every event are gone with the power",
      "give it a partition of its own on the card, in /etc/fstab"),
-    ("chmod 550 /disk/state", "chmod 750 /disk/state", "/disk/state",
+    ("chmod 550 /disk/state", None, "/disk/state",
      "/disk/state: the user busbar may not write there (mode 0550)",
      "chown -R busbar:busbar /disk/state && chmod 750 /disk/state"),
 ]
@@ -69,6 +79,20 @@ def examine(guest, state="/disk/state"):
 
 def words(findings):
     return [(each["what"], each["mend"]) for each in findings]
+
+
+def devices(guest, judge):
+    """Who may open them is Busbar's to say, whatever the system's own rules say behind it."""
+    for device in ("i2c-1", "gpiochip0", "watchdog", "watchdog0"):
+        judge.equal(f"udev: owner and mode of /dev/{device}", guest.run(
+            f"stat -c '%G %a' /dev/{device}").strip(), "busbar-devices 660")
+    judge.equal("udev: /dev/busbar-relays",
+                guest.run("readlink -f /dev/busbar-relays").strip(), "/dev/i2c-1")
+    judge.equal("udev: a longer queue for CAN",
+                guest.run("cat /sys/class/net/can0/tx_queue_len").strip(), "128")
+    judge.that("udev: systemd can wait for /dev/busbar-relays",
+               "systemd" in guest.run("udevadm info -q property -n /dev/busbar-relays | "
+                                      "grep ^TAGS= || true"), "no TAGS=:systemd:")
 
 
 def without_daemon(guest, judge):
@@ -104,7 +128,8 @@ def broken(guest, judge):
     for change, back, state, what, mend in WHILE_RUNNING:
         guest.run(change)
         code, found = examine(guest, state)
-        guest.run(back)
+        # Mended by udev, it is so when udev has done it.
+        guest.run(back or f"{mend} && udevadm settle --timeout=30")
         judge.equal(f"broken by \"{change}\"", (code, words(found["fault"])), (1, [(what, mend)]))
     code, found = examine(guest)
     judge.equal("mended, it has no fault again", (code, words(found["fault"])), (0, []))
@@ -115,13 +140,18 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         disk = board.pathlib.Path(directory) / "disk"
         board.make_disk(disk, "768M")
+        rules = board.pathlib.Path(directory) / "rules"
+        rules.write_text(OF_THE_SYSTEM)
+        udev = board.image.find_program("udevadm", "udev")
         with board.VirtualBoard(
-            f"{directory}/board", PROGRAMS, trees={
-                "/site": make_site(directory), "/usr/lib/systemd/system":
-                INSTALLED / "lib/systemd/system"}, disk=disk, limit=180,
+            f"{directory}/board", [*PROGRAMS, udev], {"/etc/udev/rules.d/99-com.rules": rules},
+            {"/site": make_site(directory),
+             "/usr/lib/systemd/system": INSTALLED / "lib/systemd/system",
+             "/usr/lib/udev/rules.d": INSTALLED / "lib/udev/rules.d"}, disk=disk, limit=180,
         ) as guest:
             guest.start_world()
             guest.run(PREPARE)
+            devices(guest, judge)
             without_daemon(guest, judge)
             healthy(guest, judge)
             broken(guest, judge)
