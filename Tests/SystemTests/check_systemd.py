@@ -88,6 +88,9 @@ class Systemd:
         content["roles"]["technician"]["groups"] = ["busbar-technician"]
         site.write_text(json.dumps(content))
         container.write("/etc/busbar/busbard.conf", "BUSBAR_BOARD=simulated\n")
+        # As in Raspberry Pi OS 13 (raspberrypi-sys-mods).
+        container.write("/usr/lib/systemd/system.conf.d/70-rpi-enable-watchdog.conf",
+                        "[Manager]\nRuntimeWatchdogSec=16\nRebootWatchdogSec=1m\n")
         container.write("/etc/sysusers.d/test.conf",
                         "u technician 2000\nu stranger 2001\n"
                         "m technician busbar\nm technician busbar-technician\n")
@@ -145,6 +148,18 @@ class Systemd:
             level = float(said.stdout.strip().splitlines()[-1].split(": ")[1].split()[0])
             self.expect(f"{unit}: exposure {level}, at most {limit} is allowed", level <= limit)
             print(f"  {unit}: exposure {level}")
+
+    def devices(self):
+        """busbard waits for its devices, not for ever, and systemd leaves it the watchdog."""
+        found = self.container.run("systemctl", "show", "-p", "RuntimeWatchdogUSec", "--value")
+        self.equal("systemd's own feeding of the watchdog", found.stdout.strip(), "0")
+        for name in (r"dev-busbar\x2drelays.device", "sys-subsystem-net-devices-can0.device"):
+            for how in ("Wants", "After"):
+                found = self.container.show("busbard", how)
+                self.expect(f"busbard.service has no {how}={name}; found {found}",
+                            name in found.replace('"', "").replace("\\\\", "\\").split())
+            self.equal(f"{name} is waited for", self.container.show(
+                name, "JobRunningTimeoutUSec"), "5s")
 
     def order(self):
         """busbard is ready, by its own word, before the uplink's process begins."""
@@ -339,9 +354,10 @@ def main():
         systemd = Systemd(container)
         systemd.prepare(probe)
         container.boot()
-        for step in (systemd.order, systemd.units_are_sound, systemd.people, systemd.real_time,
-                     systemd.uplink_reads, systemd.sandbox, systemd.lock_out, systemd.kill,
-                     systemd.watchdog, systemd.crash_loop, systemd.stop, systemd.give_up):
+        for step in (systemd.order, systemd.devices, systemd.units_are_sound, systemd.people,
+                     systemd.real_time, systemd.uplink_reads, systemd.sandbox, systemd.lock_out,
+                     systemd.kill, systemd.watchdog, systemd.crash_loop, systemd.stop,
+                     systemd.give_up):
             step()
         print(f"check_systemd: {systemd.checks} checks, {time.monotonic() - started:.0f} s")
     except (Wrong, subprocess.SubprocessError) as error:
