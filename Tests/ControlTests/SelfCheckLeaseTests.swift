@@ -73,6 +73,42 @@ struct SelfCheckLeaseTests {
         #expect(bench.check.step == (row.passes ? .sensors : .failed))
     }
 
+    /// Edges at 0, then K2 is seen closed until 300 ms after the last one.
+    static func closedUntil300() -> Bench {
+        var bench = Bench(.permit)
+        while bench.check.wantsEdge { bench.tick() }
+        bench.monostable = .active
+        bench.run(ticks: 3)
+        return bench
+    }
+
+    @Test(
+        "step 7: K2 that is closed at 400 ms is late, whenever it is looked at",
+        arguments: [Int64(100), 150])
+    func stillClosed(after: Int64) {
+        var bench = Self.closedUntil300()
+        bench.tick(after)
+        #expect(bench.failure == .selfCheck)
+    }
+
+    @Test(
+        "step 7: a look that comes after 400 ms proves nothing, and is tried again",
+        arguments: [Int64(101), 150, 200, 5_000])
+    func lateLook(after: Int64) {
+        var bench = Self.closedUntil300()
+        bench.monostable = .inactive
+        bench.tick(after)
+        #expect(bench.failure == nil)
+        #expect(bench.check.step == .permit)
+        #expect(bench.check.wantsEdge)
+        while bench.check.wantsEdge { bench.tick() }
+        bench.monostable = .active
+        bench.run(ticks: 2)
+        bench.monostable = .inactive
+        bench.tick()
+        #expect(bench.check.step == .sensors)
+    }
+
     @Test("step 7: K2 that never closes, or stays closed, fails")
     func permitNeverMoves() {
         var never = Bench(.permit)

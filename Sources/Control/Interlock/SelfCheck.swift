@@ -194,6 +194,9 @@ struct SelfCheck: Sendable {
     }
 
     /// Moves the permit line with K1 open, and sees K2 close and drop out again.
+    ///
+    /// K2 is looked at once a tick, and a tick may come late. Closed at 300 ms and open at 401, it
+    /// may have dropped in time or not: that proves nothing either way, and is tried again.
     private mutating func permit(_ findings: Findings, _ events: inout EventBuffer) -> Failure? {
         if findings.sense == .active { return .sense }
         if findings.wasEdge {
@@ -204,10 +207,13 @@ struct SelfCheck: Sendable {
         let elapsed = findings.now - lastEdgeAt
         if findings.monostable == .active {
             sawClosed = true
-            return elapsed > Self.dropLatest ? .selfCheck : nil
+            return elapsed >= Self.dropLatest ? .selfCheck : nil
         }
-        guard sawClosed, elapsed >= Self.dropEarliest, elapsed <= Self.dropLatest else {
-            return .selfCheck
+        guard sawClosed, elapsed >= Self.dropEarliest else { return .selfCheck }
+        guard elapsed <= Self.dropLatest else {
+            edges = 0
+            sawClosed = false
+            return nil
         }
         enter(.sensors, findings.now, &events)
         return nil
