@@ -210,6 +210,20 @@ struct CANArrivalsTests {
             arrivals.arrival(ofStamp: Self.at(1_150) + Self.ahead + step) == Self.at(1_150))
     }
 
+    @Test(
+        "what a step left in the queue stays as old as it can be",
+        arguments: [-3_600_000_000_000, 3_600_000_000_000])
+    func leftInTheQueue(step: Int64) {
+        var arrivals = Self.arrivals(step: step)
+        arrivals.begin(monotonic: Self.at(1_200), wall: Self.at(1_200) + Self.ahead + step)
+        let before = arrivals.arrival(ofStamp: Self.at(1_020) + Self.ahead)
+        #expect(before == Self.at(1_000), "not the present, which its stamp seems to say")
+        arrivals.noteEmpty()
+        arrivals.begin(monotonic: Self.at(1_300), wall: Self.at(1_300) + Self.ahead + step)
+        #expect(
+            arrivals.arrival(ofStamp: Self.at(1_250) + Self.ahead + step) == Self.at(1_250))
+    }
+
     @Test("a queue that was not emptied keeps its older bound")
     func notEmptied() {
         var arrivals = Self.arrivals()

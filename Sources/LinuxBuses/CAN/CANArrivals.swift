@@ -4,8 +4,9 @@
 /// a battery clock it jumps by years, once. Then the difference of the two clocks tells nothing
 /// about the frames in the queue, but two things hold whatever the wall clock does: a frame did not
 /// arrive after it was read, and not before the queue was last seen empty. Where the clock was
-/// stepped every frame is taken to be as old as it can be. Older is the careful way: ages only ever
-/// take heat off.
+/// stepped every frame is taken to be as old as it can be, until the queue is empty: what is left
+/// in it has stamps from before, and after a step back they would look like the present. Older is
+/// the careful way: ages only ever take heat off.
 public struct CANArrivals: Sendable {
     /// How far the two clocks may drift apart between two reads before it counts as a step. NTP
     /// slews by 500 ppm at most, which is 50 µs in a tick of 100 ms; chosen a hundred times that.
@@ -25,7 +26,9 @@ public struct CANArrivals: Sendable {
         let offset = wall &- monotonic
         if let before = self.offset {
             let drift = offset.subtractingReportingOverflow(before)
-            hasStepped = drift.overflow || drift.partialValue.magnitude >= UInt64(Self.stepMinimum)
+            if drift.overflow || drift.partialValue.magnitude >= UInt64(Self.stepMinimum) {
+                hasStepped = true
+            }
         }
         self.offset = offset
         now = monotonic
@@ -41,5 +44,8 @@ public struct CANArrivals: Sendable {
 
     /// The queue was read until nothing was left in it: what comes later arrived after this read
     /// began.
-    public mutating func noteEmpty() { earliest = now }
+    public mutating func noteEmpty() {
+        earliest = now
+        hasStepped = false
+    }
 }
