@@ -9,6 +9,17 @@ import Units
 
 @Suite("I2C adapter")
 struct I2CTests {
+    /// By the bits of busbar_devices.h: 1 reads blocks, 2 writes blocks, 4 gives codes, 8 is plain.
+    @Test(
+        "the kernel gives the codes for an adapter of plain I2C",
+        arguments: [
+            // i2c-bcm2835, i2c_designware, one that does SMBus by itself, and one without codes.
+            (Int32(14), true), (Int32(11), true), (Int32(7), true), (Int32(3), false),
+        ])
+    func codes(row: (abilities: Int32, areGiven: Bool)) {
+        #expect(I2CRelayBus.givesPEC(row.abilities) == row.areGiven)
+    }
+
     @Test(
         "each errno of an adapter is a kind of failure",
         arguments: [

@@ -17,8 +17,8 @@ public import Units
 public struct I2CRelayBus: RelayBus, ~Copyable {
     /// How often the bus was held low, and whether it is now.
     public private(set) var stuck = StuckBus()
-    /// The adapter gives and checks packet error codes. A board refuses writes without, so that
-    /// nothing can be energised through an adapter that lacks them.
+    /// Writes go with packet error codes. A board refuses those without, so that nothing can be
+    /// energised through an adapter that lacks them.
     public let hasPEC: Bool
     /// The longest that one transfer may take.
     public let timeout: Milliseconds
@@ -48,7 +48,15 @@ public struct I2CRelayBus: RelayBus, ~Copyable {
         self.address = address
         descriptor = result
         readsBlocks = reads
-        hasPEC = abilities & Int32(busbar_i2c_has_pec) != 0
+        hasPEC = Self.givesPEC(abilities)
+    }
+
+    /// Where an adapter knows plain I2C alone, the kernel makes SMBus transfers of it, and their
+    /// codes too, whatever the adapter says of codes: the Pi 5's (i2c_designware) says nothing.
+    ///
+    /// - Parameter abilities: of `busbar_i2c_abilities`.
+    static func givesPEC(_ abilities: Int32) -> Bool {
+        abilities & Int32(busbar_i2c_has_pec | busbar_i2c_plain) != 0
     }
 
     deinit { close(descriptor) }
