@@ -57,7 +57,7 @@ public struct HardwareWatchdog: Watchdog, ~Copyable {
             switch number {
             case ENOTTY: "this is no watchdog: pass --watchdog with the right device"
             case ENOENT, ENODEV, ENXIO: "switch it on: dtparam=watchdog=on in config.txt"
-            case EBUSY: "systemd has it: take RuntimeWatchdogSec out, or pass --watchdog none"
+            case EBUSY: "somebody has it, systemd mostly: busbar doctor, or pass --watchdog none"
             case EACCES, EPERM:
                 "install Busbar's udev rules and put this user into the group busbar-devices"
             default: "look into the kernel's log: dmesg | grep watchdog"

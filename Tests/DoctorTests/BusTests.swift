@@ -200,7 +200,8 @@ struct BusTests {
                 Finding(
                     .watchdog, .fault,
                     "/dev/watchdog is in use, and not by busbard: it will be busy",
-                    mend: "remove RuntimeWatchdogSec from /etc/systemd/system.conf, and reboot"),
+                    mend: "systemctl daemon-reexec, by which systemd lets go of it "
+                        + "(80-busbar.conf); then see who has it: fuser -v /dev/watchdog"),
                 Finding(
                     .realTime, .note, "priority and locked memory: busbard does not run"),
                 Finding(

@@ -109,10 +109,15 @@ def without_daemon(guest, judge):
 
 
 def healthy(guest, judge):
+    # As at a boot: others are started meanwhile, and busbard's threads have no numbers in a row.
+    guest.start("dash -c 'while [ ! -e /run/started ]; do /bin/true; done'")
     guest.start("busbard --site /site --board rpi --socket /run/control.sock "
                 "--state-dir /disk/state", log="/run/busbard.log")
     guest.run("for try in $(seq 100); do busbar status --socket /run/control.sock >/dev/null && "
-              "break; sleep 0.1; done; sleep 2", 60)
+              "break; sleep 0.1; done; touch /run/started; sleep 2", 60)
+    numbers = guest.run("cd /proc/$(pidof busbard)/task && echo *").split()
+    judge.that("its threads' numbers are far apart", int(numbers[-1]) - int(numbers[0]) > 64,
+               numbers)
     code, found = examine(guest)
     judge.equal("a healthy board has no fault", (code, words(found["fault"])), (0, []))
     # No network sets a clock here, one temperature channel is fitted, and QEMU is slow.

@@ -207,8 +207,9 @@ extension Facts {
                     Finding(
                         .watchdog, .fault,
                         "\(watchdog.device.path) is in use, and not by busbard: it will be busy",
-                        mend: "remove RuntimeWatchdogSec from /etc/systemd/system.conf, and reboot")
-                )
+                        mend: "systemctl daemon-reexec, by which systemd lets go of it "
+                            + "(80-busbar.conf); then see who has it: fuser -v "
+                            + watchdog.device.path))
             }
             return findings
         }

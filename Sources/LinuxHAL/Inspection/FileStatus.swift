@@ -36,6 +36,23 @@ public struct FileStatus: Hashable, Sendable {
     }
 }
 
+/// The names in a folder.
+public enum Folder {
+    /// - Returns: without "." and ".."; none when it cannot be read.
+    public static func names(in path: String) -> [String] {
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
+
 /// What the kernel says of the file system that a path is on.
 public struct FileSystemStatus: Hashable, Sendable {
     /// For ordinary users, in bytes.

@@ -87,8 +87,7 @@ extension FactReader {
 
     /// The real-time priority of the thread that is named control; 0 for an ordinary one.
     private func loopPriority(of process: Int64) -> Int {
-        // The threads of a process have numbers near its own, all started with it.
-        for thread in process..<process + 64 {
+        for thread in Folder.names(in: "/proc/\(process)/task") {
             let line = MachineFiles.line("/proc/\(process)/task/\(thread)/stat") ?? ""
             guard line.contains("(control)"), let end = line.lastIndex(of: ")") else { continue }
             // Field 40 of proc(5), the 38th behind the name.
