@@ -96,6 +96,8 @@ enum { busbar_gpio_chips_maximum = 64 };
 static inline int busbar_gpio_find(struct busbar_gpio_line *opened, const char *chip,
                                    const char *name, unsigned int offset) {
     char path[64];
+    /* A chip that may not be opened may be the one that has the line: that is then the reason. */
+    int refusal = ENOENT;
     for (int number = 0; number < busbar_gpio_chips_maximum; number++) {
         if (chip != NULL)
             snprintf(path, sizeof path, "/dev/%s", chip);
@@ -103,6 +105,7 @@ static inline int busbar_gpio_find(struct busbar_gpio_line *opened, const char *
             snprintf(path, sizeof path, "/dev/gpiochip%d", number);
         opened->chip = gpiod_chip_open(path);
         if (opened->chip == NULL && chip != NULL) return -1;
+        if (opened->chip == NULL && errno != ENOENT) refusal = errno;
         if (opened->chip != NULL) {
             int found = name != NULL ? gpiod_chip_get_line_offset_from_name(opened->chip, name)
                                      : (int)offset;
@@ -115,7 +118,7 @@ static inline int busbar_gpio_find(struct busbar_gpio_line *opened, const char *
         }
         if (chip != NULL) break;
     }
-    errno = ENOENT;
+    errno = refusal;
     return -1;
 }
 
