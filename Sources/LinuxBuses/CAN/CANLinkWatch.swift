@@ -17,6 +17,8 @@ public final class CANLinkWatch: Sendable {
     private let origin: Milliseconds
     private let tell: @Sendable (String) -> Void
     private let isEnding = Atomic<Bool>(false)
+    /// The interface's number before the loop's first socket was opened.
+    private let firstIndex = Atomic<UInt32>(0)
 
     /// - Parameters:
     ///   - identifiers: the site's, at most 64.
@@ -34,7 +36,8 @@ public final class CANLinkWatch: Sendable {
 
     /// The socket that the loop starts with.
     public func openSocket() throws(SystemError) -> Int32 {
-        try link.openSocket(for: identifiers)
+        firstIndex.store(busbar_can_index(link.name), ordering: .releasing)
+        return try link.openSocket(for: identifiers)
     }
 
     /// Starts the thread. It ends after `end()`.
@@ -46,7 +49,9 @@ public final class CANLinkWatch: Sendable {
 
     private func run() {
         let clock = MonotonicClock()
-        var keeper = Keeper(link: link, recovery: CANRecovery(bitrate: link.bitrate))
+        var keeper = Keeper(
+            link: link, recovery: CANRecovery(bitrate: link.bitrate),
+            anchor: SocketAnchor(index: firstIndex.load(ordering: .acquiring)))
         while !isEnding.load(ordering: .acquiring) {
             let now = clock.now()
             look(&keeper, now - origin)
@@ -61,9 +66,9 @@ public final class CANLinkWatch: Sendable {
     private struct Keeper {
         let link: CANLink
         var recovery: CANRecovery
+        var anchor: SocketAnchor
         /// For asking only; nothing is read from it.
         var socket: Int32 = -1
-        var index: UInt32 = 0
         var state: CANBusState?
         var hasRefusalBeenTold = false
         var memory = ControllerMemory()
@@ -104,15 +109,15 @@ public final class CANLinkWatch: Sendable {
     /// An interface with another number under the old name is another one: the loop's socket hangs
     /// on what is gone, and gets one on what came.
     private func follow(_ report: CANLinkReport, _ keeper: inout Keeper) {
-        guard report.index != 0, report.index != keeper.index else { return }
-        defer { keeper.index = report.index }
-        guard keeper.index != 0 else { return }
+        guard keeper.anchor.isLost(report) else { return }
         do throws(SystemError) {
-            let unfetched = news.offer(try openSocket())
+            let unfetched = news.offer(try link.openSocket(for: identifiers))
             if unfetched >= 0 { close(unfetched) }
+            keeper.anchor.move(to: report.index)
             tell("CAN interface \(link.name) is back under number \(report.index)")
         } catch {
-            tell("CAN interface \(link.name) is back and does not open: \(error)")
+            guard keeper.anchor.noteFailure() else { return }
+            tell("CAN interface \(link.name) is back and does not open yet: \(error)")
         }
     }
 
