@@ -42,16 +42,21 @@ static inline struct busbar_gpio_line *busbar_gpio_open(const char *chip, const 
                                                         unsigned int offset, int is_output,
                                                         const char *consumer, int *error);
 
+/* Looks at a line without taking it: 0 if it is there and free; EBUSY, and who has it in
+ * `consumer`, which has room for 32 bytes; ENOENT, or EINVAL for an offset that the chip does not
+ * have; another errno if it cannot be looked at. */
+static inline int busbar_gpio_look(const char *chip, const char *name, unsigned int offset,
+                                   char *consumer);
+
+static inline int busbar_gpio_note_consumer(char *consumer, const char *known) {
+    snprintf(consumer, 32, "%s", known != NULL ? known : "");
+    return EBUSY;
+}
+
 #ifdef GPIOD_LINE_BULK_MAX_LINES
 
-static inline struct busbar_gpio_line *busbar_gpio_open(const char *chip, const char *name,
-                                                        unsigned int offset, int is_output,
-                                                        const char *consumer, int *error) {
-    struct busbar_gpio_line *opened = (struct busbar_gpio_line *)calloc(1, sizeof *opened);
-    if (opened == NULL) {
-        *error = ENOMEM;
-        return NULL;
-    }
+static inline void busbar_gpio_find(struct busbar_gpio_line *opened, const char *chip,
+                                    const char *name, unsigned int offset) {
     errno = 0;
     if (chip == NULL) {
         opened->line = gpiod_line_find(name);
@@ -62,6 +67,17 @@ static inline struct busbar_gpio_line *busbar_gpio_open(const char *chip, const 
             opened->line = name != NULL ? gpiod_chip_find_line(opened->chip, name)
                                         : gpiod_chip_get_line(opened->chip, offset);
     }
+}
+
+static inline struct busbar_gpio_line *busbar_gpio_open(const char *chip, const char *name,
+                                                        unsigned int offset, int is_output,
+                                                        const char *consumer, int *error) {
+    struct busbar_gpio_line *opened = (struct busbar_gpio_line *)calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    busbar_gpio_find(opened, chip, name, offset);
     int result = -1;
     if (opened->line != NULL)
         result = is_output ? gpiod_line_request_output(opened->line, consumer, 0)
@@ -70,6 +86,19 @@ static inline struct busbar_gpio_line *busbar_gpio_open(const char *chip, const 
     *error = errno != 0 ? errno : ENOENT;
     busbar_gpio_close(opened);
     return NULL;
+}
+
+static inline int busbar_gpio_look(const char *chip, const char *name, unsigned int offset,
+                                   char *consumer) {
+    struct busbar_gpio_line found = {0};
+    busbar_gpio_find(&found, chip, name, offset);
+    int result = 0;
+    if (found.line == NULL)
+        result = errno != 0 ? errno : ENOENT;
+    else if (gpiod_line_is_used(found.line))
+        result = busbar_gpio_note_consumer(consumer, gpiod_line_consumer(found.line));
+    if (found.chip != NULL) gpiod_chip_close(found.chip);
+    return result;
 }
 
 /* The level, 0 or 1, or a negative errno. */
@@ -96,7 +125,7 @@ enum { busbar_gpio_chips_maximum = 64 };
 static inline int busbar_gpio_find(struct busbar_gpio_line *opened, const char *chip,
                                    const char *name, unsigned int offset) {
     char path[64];
-    /* A chip that may not be opened may be the one that has the line: that is then the reason. */
+    /* A chip that may not be opened may be the one that has the line: that is the reason then. */
     int refusal = ENOENT;
     for (int number = 0; number < busbar_gpio_chips_maximum; number++) {
         if (chip != NULL)
@@ -160,6 +189,23 @@ static inline struct busbar_gpio_line *busbar_gpio_open(const char *chip, const 
     *error = errno != 0 ? errno : ENOENT;
     busbar_gpio_close(opened);
     return NULL;
+}
+
+static inline int busbar_gpio_look(const char *chip, const char *name, unsigned int offset,
+                                   char *consumer) {
+    struct busbar_gpio_line found = {0};
+    errno = 0;
+    struct gpiod_line_info *info = NULL;
+    if (busbar_gpio_find(&found, chip, name, offset) == 0)
+        info = gpiod_chip_get_line_info(found.chip, found.offset);
+    int result = 0;
+    if (info == NULL)
+        result = errno != 0 ? errno : ENOENT;
+    else if (gpiod_line_info_is_used(info))
+        result = busbar_gpio_note_consumer(consumer, gpiod_line_info_get_consumer(info));
+    gpiod_line_info_free(info);
+    if (found.chip != NULL) gpiod_chip_close(found.chip);
+    return result;
 }
 
 /* The level, 0 or 1, or a negative errno. */

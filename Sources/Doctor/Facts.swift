@@ -90,6 +90,24 @@ public struct Facts: Hashable, Sendable {
 
     public struct Lines: Hashable, Sendable {
         public var chip = File("/dev/gpiochip0", .device, group: 990)
+        /// What busbard could not take, if it were started now.
+        public var obstacles: [Obstacle] = []
+
+        public struct Obstacle: Hashable, Sendable {
+            /// What the site wants it for: permit, resetInput and so on.
+            public var use: String
+            /// GPIO line GPIO17.
+            public var line: String
+            /// Who has it; nil: there is no such line.
+            public var holder: String?
+
+            public init(use: String, line: String, holder: String?) {
+                self.use = use
+                self.line = line
+                self.holder = holder
+            }
+        }
+
         public init() {}
     }
 

@@ -43,6 +43,40 @@ public struct GPIOLine: ~Copyable {
 
     deinit { busbar_gpio_close(line) }
 
+    /// What a line is to somebody who does not have it.
+    public enum Standing: Hashable, Sendable {
+        case free
+        /// By whom, as the kernel knows him: "busbard", "spi0 CS1"; empty where it does not.
+        case taken(by: String)
+        case missing
+        /// It may not be looked at, or the kernel does not say.
+        case unknown
+    }
+
+    /// Looks at a line and takes nothing.
+    public static func standing(of place: GPIOPlace) -> Standing {
+        var consumer = InlineArray<32, CChar>(repeating: 0)
+        var span = consumer.mutableSpan
+        let result = span.withUnsafeMutableBufferPointer { room in
+            switch place {
+            case .name(let name): busbar_gpio_look(nil, name, 0, room.baseAddress)
+            case .offset(let offset, let chip):
+                busbar_gpio_look(chip, nil, offset, room.baseAddress)
+            }
+        }
+        switch result {
+        case 0: return .free
+        // EINVAL: an offset that the chip does not have.
+        case ENOENT, EINVAL: return .missing
+        case EBUSY:
+            let name = consumer.span.withUnsafeBytes {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            return .taken(by: name)
+        default: return .unknown
+        }
+    }
+
     /// - Returns: nil when the kernel could not tell.
     public func level() -> Bool? {
         let level = busbar_gpio_get(line)

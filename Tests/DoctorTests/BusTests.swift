@@ -167,6 +167,35 @@ struct BusTests {
                     + "lines.chip")
         ) { $0.lines.chip.kind = .missing },
         Row(
+            "a line that is not on the board",
+            Finding(
+                .lines, .fault, "lines.permit: there is no GPIO line GPIO17 here",
+                mend: "compare with what is there: gpioinfo; then correct "
+                    + "/etc/busbar/site/site.json")
+        ) {
+            $0.lines.obstacles = [.init(use: "permit", line: "GPIO line GPIO17", holder: nil)]
+        },
+        Row(
+            "a line that somebody has",
+            Finding(
+                .lines, .fault, "lines.resetInput: \"spi0 CS1\" has GPIO line GPIO7",
+                mend: "end that, or take its overlay out of config.txt and reboot")
+        ) {
+            $0.lines.obstacles = [
+                .init(use: "resetInput", line: "GPIO line GPIO7", holder: "spi0 CS1")
+            ]
+        },
+        Row(
+            "a line that nobody knows who has",
+            Finding(
+                .lines, .fault, "lines.permit: somebody has GPIO line 4 of gpiochip0",
+                mend: "end that, or take its overlay out of config.txt and reboot")
+        ) {
+            $0.lines.obstacles = [
+                .init(use: "permit", line: "GPIO line 4 of gpiochip0", holder: "")
+            ]
+        },
+        Row(
             "no watchdog",
             Finding(
                 .watchdog, .fault, "/dev/watchdog: there is no watchdog",

@@ -180,12 +180,24 @@ extension Facts {
     }
 
     var lineFindings: [Finding] {
-        judged(.lines, good: "\(lines.chip.path) is there, for permit and inputs") { _ in
+        judged(.lines, good: "the lines for permit and inputs are there") { _ in
             deviceFindings(
                 .lines, "GPIO chip", lines.chip,
                 missing: "ls /dev/gpiochip*, and name the chip in \(sitePath)/site.json under "
-                    + "lines.chip")
+                    + "lines.chip") + lines.obstacles.map(finding)
         }
+    }
+
+    private func finding(_ obstacle: Lines.Obstacle) -> Finding {
+        guard let holder = obstacle.holder else {
+            return Finding(
+                .lines, .fault, "lines.\(obstacle.use): there is no \(obstacle.line) here",
+                mend: "compare with what is there: gpioinfo; then correct \(sitePath)/site.json")
+        }
+        let who = holder.isEmpty ? "somebody" : "\"\(holder)\""
+        return Finding(
+            .lines, .fault, "lines.\(obstacle.use): \(who) has \(obstacle.line)",
+            mend: "end that, or take its overlay out of config.txt and reboot")
     }
 
     var watchdogFindings: [Finding] {

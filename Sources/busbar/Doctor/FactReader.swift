@@ -25,7 +25,7 @@ struct FactReader {
         let wiring = facts.wiring ?? Wiring()
         facts.can = can(wiring)
         facts.relayBoard = relayBoard(wiring, isRunning: facts.service.isRunning)
-        facts.lines.chip = MachineFiles.file("/dev/\(chip ?? "gpiochip0")")
+        facts.lines = lines()
         facts.watchdog = watchdog()
         facts.clock = clock()
         facts.storage = storage()
@@ -33,11 +33,6 @@ struct FactReader {
         facts.uplink = uplink()
         facts.supply = supply()
         return facts
-    }
-
-    /// The chip that the site names; nil when the site cannot be loaded.
-    private var chip: String? {
-        (try? Site.load(directory: site, profile: profile))?.lines.chip
     }
 
     private func readSite() -> Facts {
@@ -130,6 +125,37 @@ struct FactReader {
         if counters.wrongPEC > 0 { return .wrongPEC }
         if counters.arbitrationLost > 0 { return .arbitrationLost }
         return counters.noAnswer > 0 ? .noAnswer : .wrongLength
+    }
+
+    private func lines() -> Facts.Lines {
+        var lines = Facts.Lines()
+        guard let map = (try? Site.load(directory: site, profile: profile))?.lines else {
+            return lines
+        }
+        lines.chip = MachineFiles.file("/dev/\(map.chip)")
+        guard !isSimulated else { return lines }
+        let wanted: [(use: String, line: LinePlace?)] = [
+            ("permit", map.permit), ("powerSense", map.powerSense),
+            ("monostable", map.monostable), ("resetInput", map.resetInput),
+            ("emergencyStop", map.emergencyStop),
+        ]
+        for (use, line) in wanted {
+            guard let line else { continue }
+            let place: GPIOPlace =
+                switch line {
+                case .name(let name): .name(name)
+                case .offset(let offset): .offset(UInt32(offset), chip: map.chip)
+                }
+            let holder: String?
+            switch GPIOLine.standing(of: place) {
+            case .free, .taken(by: "busbard"), .unknown: continue
+            case .taken(let name): holder = name
+            case .missing: holder = nil
+            }
+            lines.obstacles.append(
+                Facts.Lines.Obstacle(use: use, line: place.description, holder: holder))
+        }
+        return lines
     }
 
     private func watchdog() -> Facts.Watchdog {
