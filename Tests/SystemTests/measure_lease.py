@@ -5,7 +5,7 @@
 
 `kill -9`, SIGSTOP and a tick that spins for ever, on the virtual board in its own time: a device
 heats and is kept; each round goes on from there and is struck at another phase of busbard's ticks.
-A kernel panic ends the simulated relay board, too, and so its rounds are check_panic.py's.
+A kernel panic ends the simulated relay board, too, and so its rounds are measure_panic.py's.
 
 Measured on the world's log: from the last heartbeat that the board took until element and power
 were open, and from the last change of the permit line until K2 was. Fails if one of them is over
