@@ -21,7 +21,7 @@ public struct GPIOLines: DigitalLines, ~Copyable {
     /// Reads and writes that the kernel refused.
     public private(set) var failures: UInt64 = 0
     private var readings = LineReadings()
-    private var isPermitHigh = false
+    private var level: PermitLevel
     private let permit: GPIOLine
     private let powerSense: GPIOLine?
     private let monostable: GPIOLine?
@@ -31,11 +31,13 @@ public struct GPIOLines: DigitalLines, ~Copyable {
     /// Takes all lines; the permit line is driven low.
     public init(_ map: Map) throws(SystemError) {
         let permit = try GPIOLine(map.permit, isOutput: true)
+        let level = PermitLevel(at: KernelClocks.monotonic())
         let powerSense = try Self.input(map.powerSense)
         let monostable = try Self.input(map.monostable)
         let resetInput = try Self.input(map.resetInput)
         let emergencyStop = try Self.input(map.emergencyStop)
         self.permit = permit
+        self.level = level
         self.powerSense = powerSense
         self.monostable = monostable
         self.resetInput = resetInput
@@ -73,15 +75,24 @@ public struct GPIOLines: DigitalLines, ~Copyable {
         return level ? .active : .inactive
     }
 
-    public mutating func permitEdge() { drivePermit(!isPermitHigh) }
+    public mutating func permitEdge() {
+        let now = KernelClocks.monotonic()
+        let (first, second) = level.edge(at: now)
+        drivePermit(first, now)
+        if let second { drivePermit(second, now) }
+    }
 
-    public mutating func permitLow() { drivePermit(false) }
+    /// Low, and stays so; but for a line that stands high since before K2 fell: see `PermitLevel`.
+    public mutating func permitLow() {
+        let now = KernelClocks.monotonic()
+        if !level.isStanding(at: now) { drivePermit(false, now) }
+    }
 
-    private mutating func drivePermit(_ isHigh: Bool) {
+    private mutating func drivePermit(_ isHigh: Bool, _ now: Int64) {
         guard permit.drive(isHigh) else {
             failures &+= 1
             return
         }
-        isPermitHigh = isHigh
+        level.note(isHigh, at: now)
     }
 }
