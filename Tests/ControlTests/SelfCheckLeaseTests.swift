@@ -109,6 +109,21 @@ struct SelfCheckLeaseTests {
         #expect(bench.check.step == .sensors)
     }
 
+    @Test("step 7: three looks that come too late are no proof, and no start")
+    func alwaysLate() {
+        var bench = Self.closedUntil300()
+        for look in 1...3 {
+            #expect(bench.failure == nil, "failed before look \(look)")
+            bench.monostable = .inactive
+            bench.tick(101)
+            guard look < 3 else { break }
+            while bench.check.wantsEdge { bench.tick() }
+            bench.monostable = .active
+            bench.run(ticks: 3)
+        }
+        #expect(bench.failure == .selfCheck)
+    }
+
     @Test("step 7: K2 that never closes, or stays closed, fails")
     func permitNeverMoves() {
         var never = Bench(.permit)

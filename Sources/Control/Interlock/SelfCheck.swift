@@ -22,6 +22,9 @@ struct SelfCheck: Sendable {
     /// Even, so that the line is low after them. Driving it low then changes nothing: a monostable
     /// that either edge retriggers would take that change for one more edge, which nobody counts.
     static let permitEdges: UInt8 = 4
+    /// Looks at K2 in a row that came too late to tell; chosen. A machine that late for so long, or
+    /// a K2 that is really slow, is no start.
+    static let permitLooks: UInt8 = 3
     /// What a run that was killed left on may need to fall: the longest lease (1 000 ms) and K2. A
     /// board that answers has this long to tell its identity, too.
     static let settleSpan = Milliseconds(1_500)
@@ -36,6 +39,7 @@ struct SelfCheck: Sendable {
     private var edges: UInt8 = 0
     private var lastEdgeAt = Instant.never
     private var sawClosed = false
+    private var lateLooks: UInt8 = 0
 
     var isDone: Bool { step == .done }
     /// The board must be armed and its lease renewed in this tick.
@@ -183,6 +187,7 @@ struct SelfCheck: Sendable {
             guard elapsed >= settings.interlock.lease else { return .selfCheck }
             edges = 0
             sawClosed = false
+            lateLooks = 0
             enter(settings.interlock.hasMonostable ? .permit : .sensors, findings.now, &events)
         } else if !status.isLeaseRunning
             || elapsed >= settings.interlock.lease + Self.leaseSlack
@@ -196,7 +201,7 @@ struct SelfCheck: Sendable {
     /// Moves the permit line with K1 open, and sees K2 close and drop out again.
     ///
     /// K2 is looked at once a tick, and a tick may come late. Closed at 300 ms and open at 401, it
-    /// may have dropped in time or not: that proves nothing either way, and is tried again.
+    /// may have dropped in time or not: that proves nothing either way, and is tried again twice.
     private mutating func permit(_ findings: Findings, _ events: inout EventBuffer) -> Failure? {
         if findings.sense == .active { return .sense }
         if findings.wasEdge {
@@ -211,9 +216,10 @@ struct SelfCheck: Sendable {
         }
         guard sawClosed, elapsed >= Self.dropEarliest else { return .selfCheck }
         guard elapsed <= Self.dropLatest else {
+            lateLooks += 1
             edges = 0
             sawClosed = false
-            return nil
+            return lateLooks < Self.permitLooks ? nil : .selfCheck
         }
         enter(.sensors, findings.now, &events)
         return nil
