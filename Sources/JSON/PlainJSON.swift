@@ -12,9 +12,10 @@ public enum PlainJSON {
 
     /// True only for what `JSONParser.parse` takes with the standard limits: one value, with no
     /// space but the space character around its parts. False says nothing.
-    public static func holds(_ bytes: [UInt8]) -> Bool {
+    public static func holds(_ bytes: [UInt8]) -> Bool { holds(bytes.span) }
+
+    public static func holds(_ text: Span<UInt8>) -> Bool {
         var scanner = Scanner()
-        let text = bytes.span
         return scanner.value(text, depth: 0) && scanner.position == text.count
     }
 

@@ -204,7 +204,7 @@ public struct BridgeSession: Sendable {
 
         var bytes: Int {
             switch content {
-            case .event(let read, let index): read.batch.lines[index].bytes.count
+            case .event(let read, let index): read.lines[index].text.count
             case .message(_, _, let payload): payload.count
             }
         }

@@ -149,7 +149,7 @@ struct LaneTracker: Sendable {
 
     /// Whether one of these is so old that its bytes are forgotten.
     func isPast(_ lines: [BatchLine], _ hashes: [UInt64]) -> Bool {
-        zip(lines, hashes).contains { line, hash in sight(of: line.seq, hash: hash) == .past }
+        lines.indices.contains { sight(of: lines[$0].seq, hash: hashes[$0]) == .past }
     }
 
     enum Taking: Hashable {

@@ -33,7 +33,7 @@ extension EventBatch {
             throw BatchError(line: 0, "its last line has no line feed; it may be cut short")
         }
         var cursor = LineCursor(bytes: bytes)
-        let header = try BatchHeader(line: cursor.next() ?? [])
+        let header = try BatchHeader(line: Array(cursor.next() ?? []))
         var expected = ExpectedNumbers(header)
         let count = expected.count
         guard count <= BatchLimits.events else {
@@ -56,7 +56,7 @@ extension EventBatch {
             if let found = BatchEvent.number(in: line), found != seq {
                 throw BatchError(line: number, "found event \(found); expected is event \(seq)")
             }
-            lines.append(BatchLine(seq: seq, bytes: line))
+            lines.append(BatchLine(seq: seq, text: line))
         }
         guard lines.count == Int(count) else {
             throw BatchError(
@@ -77,18 +77,19 @@ extension EventBatch {
     }
 }
 
-/// Hands out lines without their line feeds.
+/// Hands out lines without their line feeds. They are cut, not copied: memory for each is what
+/// reading a batch would spend most of its time on.
 private struct LineCursor {
     let bytes: [UInt8]
     fileprivate var position = 0
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func next() -> [UInt8]? {
+    mutating func next() -> ArraySlice<UInt8>? {
         guard position < bytes.count else { return nil }
         let end = lineEnd
         defer { position = end + 1 }
-        return Array(bytes[position..<end])
+        return bytes[position..<end]
     }
 }
 
