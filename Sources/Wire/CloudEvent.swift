@@ -52,8 +52,9 @@ public struct CloudEvent: Hashable, Sendable {
     public var type: String { "io.busbar." + event.type }
 }
 
-/// What the records of one batch have in common, made once.
-public struct SharedHeaders: Sendable {
+/// What the records of one batch have in common, made once. A class, so that a record takes hold of
+/// all of it in one step.
+public final class SharedHeaders: Sendable {
     let headers: RecordHeaders
     /// "<epoch>:<lane>:", with which each identity begins.
     let identityStart: [UInt8]
@@ -61,7 +62,7 @@ public struct SharedHeaders: Sendable {
     public let key: [UInt8]
 
     /// - Parameter recordedMilliseconds: when the bridge took the batch; nil before a bridge did.
-    public init(_ header: BatchHeader, recordedMilliseconds: Int64?) {
+    public convenience init(_ header: BatchHeader, recordedMilliseconds: Int64?) {
         self.init(
             site: header.site, device: header.device, lane: header.lane, epoch: header.epoch,
             run: header.run, boot: header.boot, recordedMilliseconds: recordedMilliseconds)
@@ -198,13 +199,14 @@ extension CloudEvent {
         let type = event.type.utf8
         let subject = event.subject
         // 768: sixteen names and lengths, and values that are as long as they get but for these.
-        let room = 768 + shared.identityStart.count + 2 * type.count + subject.utf8.count
+        let identityStart = shared.identityStart
+        let room = 768 + identityStart.count + 2 * type.count + subject.utf8.count
         var count = 0
         rows.append(addingCapacity: room) { output in
             let seq = UInt64(bitPattern: event.seq)
             let digits = DecimalText.count(seq)
-            output.appendHeader("ce_id", shared.identityStart.count + digits) { output in
-                output.append(shared.identityStart.span)
+            output.appendHeader("ce_id", identityStart.count + digits) { output in
+                output.append(identityStart.span)
                 output.append(decimal: seq, places: 1)
             }
             output.appendHeader("ce_type", "io.busbar.", and: type)

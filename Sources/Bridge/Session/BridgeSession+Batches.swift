@@ -129,7 +129,7 @@ extension BridgeSession {
     }
 
     /// One line of a batch. False if others must come before it.
-    private mutating func take(_ parcel: Parcel, hash: UInt64) -> Bool {
+    private mutating func take(_ parcel: consuming Parcel, hash: UInt64) -> Bool {
         guard let lane = parcel.lane, let index = lanes.index(forKey: lane) else { return false }
         let sight = lanes.values[index].tracker.take(
             parcel.number, hash: hash, token: parcel.token, slotsMax: settings.slotsPerLaneMax)
@@ -242,7 +242,7 @@ extension BridgeSession {
         slotCount -= lane.slotsCounted
     }
 
-    mutating func enqueue(_ parcel: Parcel) {
+    mutating func enqueue(_ parcel: consuming Parcel) {
         bytesHeld += parcel.bytes
         outbox.append(parcel)
     }
