@@ -253,22 +253,38 @@ extension BridgeSession {
     }
 
     /// It tells a repetition from another event, and defends against nothing: FNV-1a's steps over
-    /// words of eight bytes, each mixed downwards, for the product alone moves bits up only.
+    /// words of eight bytes, each mixed downwards, for the product alone moves bits up only. Four
+    /// of them side by side, for each step has to wait for the one before it.
     static func hash(of text: Span<UInt8>) -> UInt64 {
-        let prime: UInt64 = 0x0000_0100_0000_01B3
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(text.count)
+        let basis: UInt64 = 0xCBF2_9CE4_8422_2325
+        var (first, second, third) = (basis, basis &+ 1, basis &+ 2)
+        var hash = basis ^ UInt64(text.count)
         var index = 0
+        while index + 32 <= text.count {
+            first = step(first, word(text, index))
+            second = step(second, word(text, index + 8))
+            third = step(third, word(text, index + 16))
+            hash = step(hash, word(text, index + 24))
+            index += 32
+        }
+        hash = step(step(step(hash, first), second), third)
         while index + 8 <= text.count {
-            let word = unsafe text.bytes.unsafeLoadUnaligned(
-                fromByteOffset: index, as: UInt64.self)
-            hash = (hash ^ UInt64(bigEndian: word)) &* prime
-            hash ^= hash >> 29
+            hash = step(hash, word(text, index))
             index += 8
         }
         while index < text.count {
-            hash = (hash ^ UInt64(text[index])) &* prime
+            hash = step(hash, UInt64(text[index]))
             index += 1
         }
         return hash ^ hash >> 32
+    }
+
+    private static func word(_ text: Span<UInt8>, _ index: Int) -> UInt64 {
+        unsafe text.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+    }
+
+    private static func step(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+        let product = (hash ^ word) &* 0x0000_0100_0000_01B3
+        return product ^ product >> 29
     }
 }

@@ -100,12 +100,13 @@ extension LineCursor {
     private var lineEnd: Int {
         let text = bytes.span
         var place = position
-        while place + 8 <= text.count {
-            let word =
-                unsafe text.bytes.unsafeLoadUnaligned(fromByteOffset: place, as: UInt64.self)
+        while place + 32 <= text.count {
+            let words =
+                unsafe text.bytes.unsafeLoadUnaligned(fromByteOffset: place, as: SIMD4<UInt64>.self)
                 ^ 0x0A0A_0A0A_0A0A_0A0A
-            if (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 != 0 { break }
-            place += 8
+            let marks = (words &- 0x0101_0101_0101_0101) & ~words & 0x8080_8080_8080_8080
+            if marks != SIMD4(repeating: 0) { break }
+            place += 32
         }
         while place < text.count, text[place] != UInt8(ascii: "\n") { place += 1 }
         return place
