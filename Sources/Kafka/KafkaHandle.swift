@@ -90,7 +90,7 @@ final class KafkaHandle {
         rd_kafka_conf_set_opaque(conf, events)
         rd_kafka_conf_set_dr_msg_cb(conf) { _, message, opaque in
             guard let message, let opaque else { return }
-            // Without taking hold of it, which for each record would be two steps of all threads.
+            // Without counting a reference to it up and down again for each record.
             Unmanaged<KafkaEvents>.fromOpaque(opaque)._withUnsafeGuaranteedRef {
                 $0.report(message.pointee)
             }

@@ -23,6 +23,7 @@ struct TokenTable<Value: Sendable>: Sendable {
     /// - Precondition: the token is not there, and not zero, which marks an empty place.
     mutating func insert(_ value: consuming Value, for token: RecordToken) {
         precondition(token.rawValue != 0, "tokens begin with 1")
+        // Half of the places stay empty, so that hardly any is taken by another.
         if 2 * (count + 1) > tokens.count { grow() }
         count += 1
         let place = place(of: token.rawValue)
