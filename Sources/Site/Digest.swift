@@ -1,20 +1,20 @@
 import JSON
+import Wire
 
 extension Site {
-    /// FNV-1a with 64 bits (Fowler, Noll, Vo) over the canonical JSON and the DBC file's bytes.
+    /// FNV-1a over the canonical JSON and the DBC file's bytes.
     static func digest(of json: JSONValue, _ database: [UInt8]) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var sum = FNV1a()
         for bytes in [json.canonical.serializedBytes(), database] {
             // The length stands between the two, so that bytes cannot move from one to the other.
             var length = UInt64(bytes.count)
             for _ in 0..<8 {
-                hash = (hash ^ (length & 0xFF)) &* 0x100_0000_01B3
+                sum.add(UInt8(truncatingIfNeeded: length))
                 length >>= 8
             }
-            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+            sum.add(bytes)
         }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return sum.text
     }
 }
 

@@ -11,6 +11,7 @@ with Python's sqlite3, the cluster's from what a Kafka consumer saw.
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -26,17 +27,36 @@ DEVICE = "water-heater-chain"
 
 
 def built_programs():
-    """Where the release build is."""
-    return subprocess.run(
-        [ROOT / ".ci/release", "--show-bin-path"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.strip()
+    """Where the release build is. Not asked of the package manager: it waits for its own builds."""
+    programs = ROOT / ".build/release"
+    if not (programs / "busbard").exists():
+        raise SystemExit(f"there is no {programs}/busbard: run make build")
+    return str(programs.resolve())
+
+
+#: Given away already, by this process.
+_ports = set()
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of its own for a server that is started, killed and started again.
+
+    From below those that the kernel gives to connections: one of these could get the port, and
+    keep it, while its server is down.
+    """
+    first_of_connections = int(
+        pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(first_of_connections // 2, first_of_connections)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _ports:
+            _ports.add(port)
+            return port
 
 
 def openssl(*arguments, **options):

@@ -37,7 +37,7 @@ final class BridgeProcess: ClientOwner {
         session = BridgeSession(settings: settings)
         session.note(.replicated)
         client.owner = self
-        producer.wake = { [weak self] in self?.noteReports(chain) }
+        producer.wake = { [weak self, unowned chain] in self?.noteReports(chain) }
         chain.tell(name, "starts, knowing nothing")
     }
 

@@ -58,7 +58,8 @@ final class SimulatedProducer: RecordSink {
     /// What becomes of a record, drawn once it is its turn.
     private enum Fate { case stored, reportLost, failed, refused }
 
-    private let chain: Chain
+    /// It outlives its producers: all of them hang on its bridges and its agenda.
+    private unowned let chain: Chain
     private let who: String
     private var outgoing: [Outgoing] = []
     private var reports: [DeliveryReport] = []

@@ -70,19 +70,20 @@ struct Consumer {
     }
 }
 
-/// FNV-1a, 64 bits, over what makes the content of an event: all but what the bridge adds.
+/// Over what makes the content of an event: all but what the bridge adds.
 func contentHash(of record: SinkRecord) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var sum = FNV1a()
     func add(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        hash = (hash ^ 0xFF) &* 0x0000_0100_0000_01B3
+        sum.add(bytes)
+        // In no UTF-8 text: bytes cannot move from one piece to the next.
+        sum.add(0xFF)
     }
     add(record.value)
     for header in record.headers.texts where !setByBridge.contains(header.name) {
         add(header.name.utf8)
         add(header.value.utf8)
     }
-    return hash
+    return sum.hash
 }
 
 /// Headers that differ between two records of one event.

@@ -224,10 +224,10 @@ extension SinkRecord {
     func header(_ name: String) -> String? { headers.value(of: name) }
 }
 
-/// FNV-1a, 64 bits, by which an event is known again at the other end.
+/// By which an event is known again at the other end.
 func fingerprint(type: String, data: [UInt8]) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in type.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-    for byte in data { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-    return hash
+    var sum = FNV1a()
+    sum.add(type.utf8)
+    sum.add(data)
+    return sum.hash
 }

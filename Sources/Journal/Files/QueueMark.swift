@@ -59,10 +59,10 @@ struct QueueMark: Equatable {
         self.run = run
     }
 
-    /// FNV-1a, 64 bits: against damage by chance, not against intent.
+    /// Without leading zeros, as the files of devices have it.
     private static func check(_ fields: String) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in fields.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        return String(hash, radix: 16)
+        var sum = FNV1a()
+        sum.add(fields.utf8)
+        return String(sum.hash, radix: 16)
     }
 }

@@ -85,9 +85,8 @@ public struct UplinkCursor: Hashable, Sendable {
     }
 
     private static func check(_ body: String) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in body.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        var sum = FNV1a()
+        sum.add(body.utf8)
+        return sum.text
     }
 }
