@@ -12,9 +12,10 @@ public enum PlainJSON {
 
     /// True only for what `JSONParser.parse` takes with the standard limits: one value, with no
     /// space but the space character around its parts. False says nothing.
-    public static func holds(_ bytes: [UInt8]) -> Bool {
+    public static func holds(_ bytes: [UInt8]) -> Bool { holds(bytes.span) }
+
+    public static func holds(_ text: Span<UInt8>) -> Bool {
         var scanner = Scanner()
-        let text = bytes.span
         return scanner.value(text, depth: 0) && scanner.position == text.count
     }
 
@@ -38,7 +39,7 @@ public enum PlainJSON {
 
         mutating func value(_ text: Span<UInt8>, depth: Int) -> Bool {
             switch next(text) {
-            case UInt8(ascii: "\""): return string(text) != nil
+            case UInt8(ascii: "\""): return string(text)
             case UInt8(ascii: "{"): return depth < depthMax && object(text, depth: depth + 1)
             case UInt8(ascii: "["): return depth < depthMax && array(text, depth: depth + 1)
             case UInt8(ascii: "t"): return word("true", text)
@@ -64,39 +65,60 @@ public enum PlainJSON {
         }
 
         /// - Returns: a hash of what stands between the quotes; nil when it is not plain.
-        private mutating func string(_ text: Span<UInt8>) -> UInt64? {
-            // FNV-1a's steps, over words of eight bytes as long as all of one is plain: two keys of
-            // one hash are left to the parser, and one text always has one hash.
+        private mutating func key(_ text: Span<UInt8>) -> UInt64? {
+            // FNV-1a's steps, over words of eight bytes, the last one filled up with zeros: two
+            // keys of one hash are left to the parser, and one text always has one hash.
             var hash: UInt64 = 0xCBF2_9CE4_8422_2325
             position += 1
-            while position + 8 <= text.count {
-                let word = unsafe text.bytes.unsafeLoadUnaligned(
-                    fromByteOffset: position, as: UInt64.self)
-                guard Self.isPlain(word) else { break }
+            while true {
+                let (word, count) = plainWord(text)
                 hash = (hash ^ word) &* 0x0000_0100_0000_01B3
                 hash ^= hash >> 29
-                position += 8
+                position += count
+                if count < 8 { return takes(UInt8(ascii: "\""), text) ? hash : nil }
             }
-            while position < text.count {
-                let byte = text[position]
-                position += 1
-                if byte == UInt8(ascii: "\"") { return hash }
-                guard byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "\\") else { return nil }
-                hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-            }
-            return nil
         }
 
-        /// Whether all eight bytes are plain within a text: from the space to the tilde, no quote
-        /// and no backslash. To take one from a byte that is zero borrows from its top bit, which
-        /// none of the plain ones has; what is below the space borrows when a space is taken away.
-        private static func isPlain(_ word: UInt64) -> Bool {
+        /// - Returns: whether what stands between the quotes is plain.
+        private mutating func string(_ text: Span<UInt8>) -> Bool {
+            position += 1
+            while true {
+                let count = plainWord(text).count
+                position += count
+                if count < 8 { return takes(UInt8(ascii: "\""), text) }
+            }
+        }
+
+        /// The next eight bytes, or those of them that come before the first that is not plain
+        /// within a text, and how many they are.
+        private func plainWord(_ text: Span<UInt8>) -> (word: UInt64, count: Int) {
+            var word: UInt64 = 0
+            if position + 8 <= text.count {
+                word = unsafe UInt64(
+                    littleEndian: text.bytes.unsafeLoadUnaligned(
+                        fromByteOffset: position, as: UInt64.self))
+            } else {
+                for place in position..<max(position, text.count) {
+                    word |= UInt64(text[place]) << UInt64(8 * (place - position))
+                }
+            }
+            let marks = Self.marks(word)
+            guard marks != 0 else { return (word, 8) }
+            let bits = marks.trailingZeroBitCount & ~7
+            return (word & (1 << UInt64(bits) &- 1), bits / 8)
+        }
+
+        /// Has the top bit of the first byte that is not plain within a text, which is all from the
+        /// space to the tilde but the quote and the backslash; bits above it may be set too. To
+        /// take one from a byte that is zero borrows from its top bit, which none of the plain ones
+        /// has; what is below the space borrows when a space is taken away.
+        private static func marks(_ word: UInt64) -> UInt64 {
             let ones: UInt64 = 0x0101_0101_0101_0101
             let control = word &- 0x20 &* ones
             let quote = (word ^ 0x22 &* ones) &- ones
             let backslash = (word ^ 0x5C &* ones) &- ones
             let delete = (word ^ 0x7F &* ones) &- ones
-            return (word | control | quote | backslash | delete) & (0x80 &* ones) == 0
+            return (word | control | quote | backslash | delete) & (0x80 &* ones)
         }
 
         private mutating func number(_ text: Span<UInt8>) -> Bool {
@@ -130,7 +152,7 @@ public enum PlainJSON {
             if takes(UInt8(ascii: "}"), text) { return true }
             while true {
                 guard next(text) == UInt8(ascii: "\""), count < membersMax,
-                    let key = string(text)
+                    let key = key(text)
                 else { return false }
                 for index in 0..<count where keys[index] == key { return false }
                 keys[count] = key

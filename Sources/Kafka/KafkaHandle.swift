@@ -90,7 +90,10 @@ final class KafkaHandle {
         rd_kafka_conf_set_opaque(conf, events)
         rd_kafka_conf_set_dr_msg_cb(conf) { _, message, opaque in
             guard let message, let opaque else { return }
-            KafkaEvents.from(opaque).report(message.pointee)
+            // Without counting a reference to it up and down again for each record.
+            Unmanaged<KafkaEvents>.fromOpaque(opaque)._withUnsafeGuaranteedRef {
+                $0.report(message.pointee)
+            }
         }
         rd_kafka_conf_set_error_cb(conf) { _, code, reason, opaque in
             // One broker that cannot be reached is no trouble while others can; when none can,

@@ -173,7 +173,7 @@ extension KafkaHandle {
         }
         record.headers.forEach { name, value in Self.add(name, value, to: headers) }
         let error = record.key.withUnsafeBytes { key in
-            record.value.withUnsafeBytes { value in
+            record.body.withUnsafeBytes { value in
                 withUnsafeTemporaryAllocation(of: rd_kafka_vu_t.self, capacity: 7) { fields in
                     Self.fill(fields, topic, key, value, headers)
                     fields[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP

@@ -6,6 +6,12 @@ public enum RunningHash {
     /// The digest after an event.
     /// - Parameter line: the bytes of its `BatchLine`.
     public static func next(_ digest: RunningDigest, _ line: [UInt8]) -> RunningDigest {
+        next(digest, line[...])
+    }
+
+    public static func next(
+        _ digest: RunningDigest, _ line: ArraySlice<UInt8>
+    ) -> RunningDigest {
         var hasher = SHA256.Hasher()
         return next(digest, line, &hasher)
     }
@@ -19,14 +25,14 @@ public enum RunningHash {
         var digests: [RunningDigest] = []
         digests.reserveCapacity(lines.count)
         for line in lines {
-            digest = next(digest, line.bytes, &hasher)
+            digest = next(digest, line.text, &hasher)
             digests.append(digest)
         }
         return digests
     }
 
     private static func next(
-        _ digest: RunningDigest, _ line: [UInt8], _ hasher: inout SHA256.Hasher
+        _ digest: RunningDigest, _ line: ArraySlice<UInt8>, _ hasher: inout SHA256.Hasher
     ) -> RunningDigest {
         // The digest's bytes are its text's: the most significant first.
         let before = (digest.value.high.bigEndian, digest.value.low.bigEndian)

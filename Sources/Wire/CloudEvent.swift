@@ -52,8 +52,9 @@ public struct CloudEvent: Hashable, Sendable {
     public var type: String { "io.busbar." + event.type }
 }
 
-/// What the records of one batch have in common, made once.
-public struct SharedHeaders: Sendable {
+/// What the records of one batch have in common, made once. A class, so that a record takes hold of
+/// all of it in one step.
+public final class SharedHeaders: Sendable {
     let headers: RecordHeaders
     /// "<epoch>:<lane>:", with which each identity begins.
     let identityStart: [UInt8]
@@ -61,7 +62,7 @@ public struct SharedHeaders: Sendable {
     public let key: [UInt8]
 
     /// - Parameter recordedMilliseconds: when the bridge took the batch; nil before a bridge did.
-    public init(_ header: BatchHeader, recordedMilliseconds: Int64?) {
+    public convenience init(_ header: BatchHeader, recordedMilliseconds: Int64?) {
         self.init(
             site: header.site, device: header.device, lane: header.lane, epoch: header.epoch,
             run: header.run, boot: header.boot, recordedMilliseconds: recordedMilliseconds)
@@ -159,7 +160,7 @@ extension CloudEvent {
         }
         members.add("datacontenttype", contentType)
         switch event.data {
-        case .json(let bytes): members.add("data", json: bytes)
+        case .json(let bytes): members.add("data", json: Array(bytes))
         case .damaged(let kept, _):
             members.add("data_base64", json: [UInt8(ascii: "\"")] + kept.base64 + [0x22])
         }
@@ -187,16 +188,25 @@ extension CloudEvent {
 
     /// - Parameter shared: of the batch that the event came in, with its time of recording.
     public func recordHeaders(sharing shared: SharedHeaders) -> RecordHeaders {
+        var rows: [UInt8] = []
+        let count = appendHeaders(to: &rows, shared)
+        return RecordHeaders(shared, count: count, in: rows[...])
+    }
+
+    /// Adds the headers that its batch does not share, as `RecordHeaders` has them.
+    /// - Returns: how many they are.
+    public func appendHeaders(to rows: inout [UInt8], _ shared: SharedHeaders) -> Int {
         let type = event.type.utf8
         let subject = event.subject
         // 768: sixteen names and lengths, and values that are as long as they get but for these.
-        let room = 768 + shared.identityStart.count + 2 * type.count + subject.utf8.count
-        var headers = RecordHeaders(shared.headers)
-        headers.add(room: room) { output in
+        let identityStart = shared.identityStart
+        let room = 768 + identityStart.count + 2 * type.count + subject.utf8.count
+        var count = 0
+        rows.append(addingCapacity: room) { output in
             let seq = UInt64(bitPattern: event.seq)
             let digits = DecimalText.count(seq)
-            output.appendHeader("ce_id", shared.identityStart.count + digits) { output in
-                output.append(shared.identityStart.span)
+            output.appendHeader("ce_id", identityStart.count + digits) { output in
+                output.append(identityStart.span)
                 output.append(decimal: seq, places: 1)
             }
             output.appendHeader("ce_type", "io.busbar.", and: type)
@@ -206,9 +216,9 @@ extension CloudEvent {
             output.appendHeader("ce_sequence", max(digits, 20)) {
                 $0.append(decimal: seq, places: 20)
             }
-            return 5 + appendCircumstances(to: &output) + appendOptional(to: &output)
+            count = 5 + appendCircumstances(to: &output) + appendOptional(to: &output)
         }
-        return headers
+        return count
     }
 
     /// How bad it is, what caused it, and when it was by the other clocks.
@@ -249,10 +259,13 @@ extension CloudEvent {
 
     /// The record's value in binary mode. Never empty, for an empty one is a tombstone in a
     /// compacted topic.
-    public var kafkaValue: [UInt8] {
+    public var kafkaValue: [UInt8] { Array(kafkaBody) }
+
+    /// The same, in place where it is a part of the event's line.
+    public var kafkaBody: ArraySlice<UInt8> {
         switch event.data {
         case .json(let bytes): bytes
-        case .damaged(let kept, _): kept.isEmpty ? Array("{}".utf8) : kept
+        case .damaged(let kept, _): kept.isEmpty ? Array("{}".utf8)[...] : kept[...]
         }
     }
 }
@@ -267,7 +280,7 @@ extension BatchEvent {
             tick: record.tick, at: record.at, severity: record.severity,
             correlation: record.correlation,
             data: EventData.isSound(record.data)
-                ? .json(record.data) : .damaged(kept: kept, rowBytes: record.data.count))
+                ? .json(record.data[...]) : .damaged(kept: kept, rowBytes: record.data.count))
     }
 }
 

@@ -4,9 +4,9 @@ public struct RecordHeaders: Sendable {
     public private(set) var count = 0
     /// Of the first headers, which all records of a batch have: for each the lengths of its name
     /// and of its value, 32 bits each with the lowest byte first, then both.
-    private let shared: [UInt8]
-    /// The same of those after them.
-    private var bytes: [UInt8] = []
+    private let shared: ArraySlice<UInt8>
+    /// The same of those after them: a part of what all records of a batch have, or all of it.
+    private var bytes: ArraySlice<UInt8> = []
 
     public init() { shared = [] }
 
@@ -15,33 +15,25 @@ public struct RecordHeaders: Sendable {
         for header in headers { add(header.name, header.value) }
     }
 
-    /// - Parameter headers: that come first, of a batch.
-    /// - Precondition: those share none themselves.
-    init(_ headers: RecordHeaders) {
-        precondition(headers.shared.isEmpty, "headers are shared in one step")
-        shared = headers.bytes
-        count = headers.count
+    /// Those of a batch, and after them others.
+    /// - Parameter rows: what `CloudEvent.appendHeaders` added.
+    /// - Parameter count: what it returned.
+    public init(_ first: SharedHeaders, count: Int, in rows: ArraySlice<UInt8>) {
+        precondition(first.headers.shared.isEmpty, "headers are shared in one step")
+        shared = first.headers.bytes
+        bytes = rows
+        self.count = first.headers.count + count
     }
 
     public mutating func add(_ name: String, _ value: String) {
         let (name, value) = (Array(name.utf8), Array(value.utf8))
-        bytes.append(addingCapacity: 8 + name.count + value.count) { output in
+        bytes += [UInt8](capacity: 8 + name.count + value.count) { output in
             output.append(length: name.count)
             output.append(length: value.count)
             output.append(name.span)
             output.append(value.span)
         }
         count += 1
-    }
-
-    /// Adds some at once.
-    ///
-    /// - Parameter room: as many bytes at least as they come to.
-    /// - Parameter write: returns how many they are.
-    mutating func add(room: Int, _ write: (inout OutputSpan<UInt8>) -> Int) {
-        var added = 0
-        bytes.append(addingCapacity: room) { added = write(&$0) }
-        count += added
     }
 
     /// Hands out each name and value, in order.
@@ -99,11 +91,11 @@ extension RecordHeaders: Hashable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(row) }
 
-    private var row: [UInt8] { shared.isEmpty ? bytes : shared + bytes }
+    private var row: ArraySlice<UInt8> { shared.isEmpty ? bytes : shared + bytes }
 }
 
 extension Array where Element == UInt8 {
-    fileprivate init(_ bytes: Span<UInt8>) {
+    init(_ bytes: Span<UInt8>) {
         self.init(capacity: bytes.count) { $0.append(bytes) }
     }
 }
@@ -123,7 +115,7 @@ enum DecimalText {
     }
 }
 
-// Headers, each with its lengths, for `RecordHeaders.add(room:)`.
+// Headers, each with its lengths, as `RecordHeaders` has them.
 extension OutputSpan<UInt8> {
     /// - Parameter write: must write `valueCount` bytes, neither more nor fewer.
     mutating func appendHeader(

@@ -39,4 +39,21 @@ struct TokenTableTests {
         #expect(table.remove(RecordToken(7)) == "second")
         #expect(table.isEmpty)
     }
+
+    @Test(
+        "a token that is waited for very long takes the place of no other", arguments: [1, 1_024])
+    func waitedForLong(oldest: UInt64) {
+        var table = TokenTable<UInt64>()
+        table.insert(0, for: RecordToken(oldest))
+        for token in (oldest + 1)..<(oldest + 5_000) {
+            table.insert(token, for: RecordToken(token))
+            var seen: [UInt64] = []
+            table.forEach { seen.append($0) }
+            #expect(seen.sorted() == [0, token])
+            #expect(table.remove(RecordToken(token)) == token)
+            #expect(table.remove(RecordToken(token)) == nil)
+        }
+        #expect(table.remove(RecordToken(oldest)) == 0)
+        #expect(table.isEmpty)
+    }
 }

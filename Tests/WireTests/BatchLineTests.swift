@@ -133,7 +133,7 @@ struct BatchLineTests {
             switch event.data {
             case .json(let bytes):
                 #expect(isSound)
-                #expect(bytes == Array(data.utf8))
+                #expect(Array(bytes) == Array(data.utf8))
             case .damaged(let kept, let count):
                 #expect(!isSound)
                 #expect(kept == Array(data.utf8.prefix(49_152)))

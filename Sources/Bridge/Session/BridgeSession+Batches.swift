@@ -38,13 +38,13 @@ extension BridgeSession {
             putAside(message, .poison, fault.reason)
             return
         }
-        if let reason = trespass(of: read.batch.header, on: message.topic) {
+        if let reason = trespass(of: read.header, on: message.topic) {
             counters.unauthorised += 1
             putAside(message, .unauthorised, reason)
             return
         }
         guard hasRoom else {
-            counters.noRoom += UInt64(read.batch.lines.count)
+            counters.noRoom += UInt64(read.lines.count)
             return
         }
         take(read, unixMilliseconds: message.unixMilliseconds, now: now)
@@ -69,7 +69,7 @@ extension BridgeSession {
     private mutating func putAside(
         _ message: MessageReading, _ kind: DeadLetter.Class, _ reason: String
     ) {
-        let hash = Self.hash(of: message.payload)
+        let hash = Self.hash(of: message.payload.span)
         guard unreadable[message.topic] != hash else { return }
         let bytes = min(message.payload.count, DeadLetter.valueMax)
         guard outbox.count + unreported.count < settings.recordsMax,
@@ -95,11 +95,9 @@ extension BridgeSession {
     }
 
     private mutating func take(_ read: ReadBatch, unixMilliseconds: Int64, now: Instant) {
-        let batch = read.batch
-        let header = batch.header
+        let header = read.header
         var number = serve(header)
-        let hashes = read.hashes
-        if lanes[number]?.tracker.isPast(batch.lines, hashes) == true {
+        if lanes[number]?.tracker.isPast(read.lines, read.hashes) == true {
             // The device's base is far below what it once stated: it lost its cursor, or it is not
             // the same device. What it has is not known here, so it is taken anew from its base.
             forget(lane: number)
@@ -108,29 +106,30 @@ extension BridgeSession {
         defer { noteSlots(of: number, now: now) }
         lookForFork(header, lane: number)
         var gaps = header.gaps[...]
-        for (index, line) in batch.lines.enumerated() {
-            while let gap = gaps.first, gap.upperBound < line.seq {
+        for index in read.lines.indices {
+            let seq = read.lines[index].seq
+            while let gap = gaps.first, gap.upperBound < seq {
                 gaps.removeFirst()
                 guard lanes[number]?.tracker.take(gap: gap) == true else {
-                    counters.early += UInt64(batch.lines.count - index)
+                    counters.early += UInt64(read.lines.count - index)
                     return
                 }
             }
             let parcel = Parcel(
-                token: newToken(), lane: number, number: line.seq,
+                token: newToken(), lane: number, number: seq,
                 content: .event(read, index: index),
                 unixMilliseconds: unixMilliseconds)
-            guard take(parcel, hash: hashes[index]) else {
-                counters.early += UInt64(batch.lines.count - index)
+            guard take(parcel, hash: read.hashes[index]) else {
+                counters.early += UInt64(read.lines.count - index)
                 return
             }
         }
-        guard let digest = read.digests.last else { return }
+        guard let digest = read.digest else { return }
         lanes[number]?.tracker.owe(header.last, digest: digest)
     }
 
     /// One line of a batch. False if others must come before it.
-    private mutating func take(_ parcel: Parcel, hash: UInt64) -> Bool {
+    private mutating func take(_ parcel: consuming Parcel, hash: UInt64) -> Bool {
         guard let lane = parcel.lane, let index = lanes.index(forKey: lane) else { return false }
         let sight = lanes.values[index].tracker.take(
             parcel.number, hash: hash, token: parcel.token, slotsMax: settings.slotsPerLaneMax)
@@ -243,7 +242,7 @@ extension BridgeSession {
         slotCount -= lane.slotsCounted
     }
 
-    mutating func enqueue(_ parcel: Parcel) {
+    mutating func enqueue(_ parcel: consuming Parcel) {
         bytesHeld += parcel.bytes
         outbox.append(parcel)
     }
@@ -254,23 +253,38 @@ extension BridgeSession {
     }
 
     /// It tells a repetition from another event, and defends against nothing: FNV-1a's steps over
-    /// words of eight bytes, each mixed downwards, for the product alone moves bits up only.
-    static func hash(of bytes: [UInt8]) -> UInt64 {
-        let prime: UInt64 = 0x0000_0100_0000_01B3
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(bytes.count)
-        let text = bytes.span
+    /// words of eight bytes, each mixed downwards, for the product alone moves bits up only. Four
+    /// of them side by side, for each step has to wait for the one before it.
+    static func hash(of text: Span<UInt8>) -> UInt64 {
+        let basis: UInt64 = 0xCBF2_9CE4_8422_2325
+        var (first, second, third) = (basis, basis &+ 1, basis &+ 2)
+        var hash = basis ^ UInt64(text.count)
         var index = 0
+        while index + 32 <= text.count {
+            first = step(first, word(text, index))
+            second = step(second, word(text, index + 8))
+            third = step(third, word(text, index + 16))
+            hash = step(hash, word(text, index + 24))
+            index += 32
+        }
+        hash = step(step(step(hash, first), second), third)
         while index + 8 <= text.count {
-            let word = unsafe text.bytes.unsafeLoadUnaligned(
-                fromByteOffset: index, as: UInt64.self)
-            hash = (hash ^ UInt64(bigEndian: word)) &* prime
-            hash ^= hash >> 29
+            hash = step(hash, word(text, index))
             index += 8
         }
         while index < text.count {
-            hash = (hash ^ UInt64(text[index])) &* prime
+            hash = step(hash, UInt64(text[index]))
             index += 1
         }
         return hash ^ hash >> 32
+    }
+
+    private static func word(_ text: Span<UInt8>, _ index: Int) -> UInt64 {
+        unsafe text.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+    }
+
+    private static func step(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+        let product = (hash ^ word) &* 0x0000_0100_0000_01B3
+        return product ^ product >> 29
     }
 }

@@ -18,7 +18,7 @@ extension BridgeSession {
         switch report.outcome {
         case .stored(let partition, let offset):
             if !parcel.isDeadLetter, case .event(let read, _) = parcel.content {
-                counters.stored[Int(read.batch.header.lane.rawValue)] += 1
+                counters.stored[Int(read.header.lane.rawValue)] += 1
             }
             confirm(
                 parcel,
@@ -120,12 +120,12 @@ extension BridgeSession {
                         reason: "", stage: .batch, kind: .poison, topic: topic, attempts: 0),
                 firstUnixMilliseconds: parcel.unixMilliseconds)
         case .event(let read, let index):
-            switch read.records[index] {
-            case .success(let record):
+            do throws(BatchError) {
+                let record = try read.record(at: index)
                 guard let cause = parcel.cause else { return record }
                 return DeadLetter.record(
                     record, cause: cause, firstUnixMilliseconds: parcel.unixMilliseconds)
-            case .failure(let error):
+            } catch {
                 return put(&parcel, aside: error, of: read, index)
             }
         }
@@ -134,7 +134,7 @@ extension BridgeSession {
     private mutating func put(
         _ parcel: inout Parcel, aside error: BatchError, of read: ReadBatch, _ index: Int
     ) -> SinkRecord {
-        let header = read.batch.header
+        let header = read.header
         let cause =
             parcel.cause
             ?? DeadLetter.Cause(
@@ -147,7 +147,7 @@ extension BridgeSession {
         }
         parcel.cause = cause
         return DeadLetter.record(
-            Self.raw(read.batch.lines[index], header: header, parcel), cause: cause,
+            Self.raw(read.lines[index], header: header, parcel), cause: cause,
             firstUnixMilliseconds: parcel.unixMilliseconds)
     }
 
@@ -157,7 +157,7 @@ extension BridgeSession {
     ) -> SinkRecord {
         SinkRecord(
             topic: SinkRecord.topic(of: header.lane), key: Array(header.device.utf8),
-            value: line.bytes,
+            body: line.text,
             headers: RecordHeaders([
                 .init("ce_id", "\(header.epoch.text):\(header.lane.name):\(line.seq)"),
                 .init(

@@ -204,7 +204,7 @@ public struct BridgeSession: Sendable {
 
         var bytes: Int {
             switch content {
-            case .event(let read, let index): read.batch.lines[index].bytes.count
+            case .event(let read, let index): read.lines[index].text.count
             case .message(_, _, let payload): payload.count
             }
         }
@@ -255,17 +255,19 @@ public struct BridgeSession: Sendable {
 
 /// A queue that is taken from at the front without moving the rest each time.
 struct Queue<Element: Sendable>: Sendable {
-    private var elements: [Element] = []
+    /// Nil where the element was taken.
+    private var elements: [Element?] = []
     private var head = 0
 
     var count: Int { elements.count - head }
     var isEmpty: Bool { count == 0 }
     var first: Element? { isEmpty ? nil : elements[head] }
 
-    mutating func append(_ element: Element) { elements.append(element) }
+    mutating func append(_ element: consuming Element) { elements.append(element) }
 
     mutating func popFirst() -> Element? {
-        guard let element = first else { return nil }
+        guard !isEmpty else { return nil }
+        let element = elements[head].take()
         head += 1
         // Half of it is behind: moving the rest costs no more than what was saved.
         if head * 2 >= elements.count {

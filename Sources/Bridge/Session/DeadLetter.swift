@@ -63,9 +63,9 @@ public enum DeadLetter {
         record.headers.add("busbar_dlq_topic", cause.topic)
         record.headers.add("busbar_dlq_attempts", String(cause.attempts))
         record.headers.add("busbar_dlq_first", String(firstUnixMilliseconds))
-        if record.value.count > valueMax {
-            record.headers.add("busbar_dlq_truncated", String(record.value.count))
-            record.value.removeSubrange(valueMax...)
+        if record.body.count > valueMax {
+            record.headers.add("busbar_dlq_truncated", String(record.body.count))
+            record.body = record.body.prefix(valueMax)
         }
         return record
     }

@@ -74,7 +74,11 @@ struct LaneTracker: Sendable {
     /// How many slots from the first on end at `upTo` or before.
     private var safeCount = 0
     /// In order of their numbers.
-    private(set) var ends: [End] = []
+    private(set) var ends: [End] = [] {
+        didSet { owedFrom = ends.first { $0.isOwed }?.number }
+    }
+    /// The lowest end that is owed: until it is safe, which is asked for with each report, none is.
+    private var owedFrom: Int64?
 
     /// - Precondition: `base` is 1 or more.
     init(base: Int64) {
@@ -119,6 +123,7 @@ struct LaneTracker: Sendable {
 
     /// The greatest end that may be acknowledged and was not yet.
     var payable: End? {
+        guard let owedFrom, owedFrom <= upTo else { return nil }
         // Below the base nothing else holds an acknowledgement back, and the device that goes on
         // from an old base has only this chance to be heard.
         let unkept = hasRivals ? slots.prefix(safeCount).first { $0.rivals > 0 } : nil
@@ -128,8 +133,10 @@ struct LaneTracker: Sendable {
 
     /// The end was acknowledged, and so is what was owed below it.
     mutating func pay(_ end: End) {
-        for index in ends.indices where ends[index].number <= end.number {
-            ends[index].isOwed = false
+        ends = ends.map { other in
+            var other = other
+            if other.number <= end.number { other.isOwed = false }
+            return other
         }
     }
 
@@ -149,7 +156,7 @@ struct LaneTracker: Sendable {
 
     /// Whether one of these is so old that its bytes are forgotten.
     func isPast(_ lines: [BatchLine], _ hashes: [UInt64]) -> Bool {
-        zip(lines, hashes).contains { line, hash in sight(of: line.seq, hash: hash) == .past }
+        lines.indices.contains { sight(of: lines[$0].seq, hash: hashes[$0]) == .past }
     }
 
     enum Taking: Hashable {
@@ -242,8 +249,10 @@ struct LaneTracker: Sendable {
         guard first > upTo else {
             guard slots[slot].rivals > 0 else { return }
             slots[slot].rivals -= 1
-            for index in ends.indices where ends[index].number >= first {
-                ends[index].isOwed = false
+            ends = ends.map { other in
+                var other = other
+                if other.number >= first { other.isOwed = false }
+                return other
             }
             return
         }
@@ -271,6 +280,12 @@ struct LaneTracker: Sendable {
     private func firstSlot(endingFrom number: Int64) -> Int {
         var low = 0
         var high = slots.count
+        // Where no gap is before it, its place is its distance from the first number.
+        if let first = slots.first?.numbers.lowerBound, number >= first,
+            number - first < Int64(high), slots[Int(number - first)].numbers.lowerBound == number
+        {
+            return Int(number - first)
+        }
         while low < high {
             let middle = (low + high) / 2
             if slots[middle].numbers.upperBound < number { low = middle + 1 } else { high = middle }

@@ -1,10 +1,13 @@
 /// What is known of the records on their way, by their tokens.
 ///
 /// A dictionary would hash each of a hundred thousand a second three times, against an attacker who
-/// could choose the keys. These keys are counted here.
+/// could choose the keys. These keys are counted here, and reported on nearly in their order, so
+/// that a ring has a place for each.
 struct TokenTable<Value: Sendable>: Sendable {
     private var tokens: [UInt64]
     private var values: [Value?]
+    /// What found its place taken, by a token that is waited for very long.
+    private var displaced: [UInt64: Value] = [:]
     private(set) var count = 0
 
     /// A power of two. 1,024: two batches of an idle bridge.
@@ -18,69 +21,56 @@ struct TokenTable<Value: Sendable>: Sendable {
     var isEmpty: Bool { count == 0 }
 
     /// - Precondition: the token is not there, and not zero, which marks an empty place.
-    mutating func insert(_ value: Value, for token: RecordToken) {
+    mutating func insert(_ value: consuming Value, for token: RecordToken) {
         precondition(token.rawValue != 0, "tokens begin with 1")
-        // Half of the places stay empty, so that a search ends soon.
+        // Half of the places stay empty, so that hardly any is taken by another.
         if 2 * (count + 1) > tokens.count { grow() }
-        var place = place(of: token.rawValue)
-        while tokens[place] != 0 {
-            precondition(tokens[place] != token.rawValue, "a token is handed out once")
-            place = after(place)
-        }
-        tokens[place] = token.rawValue
-        values[place] = value
         count += 1
+        let place = place(of: token.rawValue)
+        guard tokens[place] != 0 else {
+            tokens[place] = token.rawValue
+            values[place] = value
+            return
+        }
+        let isNew = tokens[place] != token.rawValue && displaced[token.rawValue] == nil
+        precondition(isNew, "a token is handed out once")
+        displaced[token.rawValue] = value
     }
 
     mutating func remove(_ token: RecordToken) -> Value? {
-        var place = place(of: token.rawValue)
-        while tokens[place] != token.rawValue {
-            guard tokens[place] != 0 else { return nil }
-            place = after(place)
+        let place = place(of: token.rawValue)
+        if tokens[place] == token.rawValue, token.rawValue != 0 {
+            tokens[place] = 0
+            count -= 1
+            return values[place].take()
         }
-        let value = values[place].take()
+        guard !displaced.isEmpty, let value = displaced.removeValue(forKey: token.rawValue) else {
+            return nil
+        }
         count -= 1
-        close(place)
         return value
     }
 
     func forEach(_ body: (Value) -> Void) {
         for value in values { if let value { body(value) } }
+        for value in displaced.values { body(value) }
     }
 
-    /// Moves back what stands behind an emptied place and could no longer be found.
-    private mutating func close(_ emptied: Int) {
-        var hole = emptied
-        var next = after(hole)
-        while tokens[next] != 0 {
-            let home = place(of: tokens[next])
-            // How far it is from its own place, and from the hole, on the ring.
-            let mask = tokens.count - 1
-            if (next - home) & mask >= (next - hole) & mask {
-                tokens[hole] = tokens[next]
-                values[hole] = values[next].take()
-                hole = next
-            }
-            next = after(next)
-        }
-        tokens[hole] = 0
-    }
-
-    /// Fibonacci hashing: neighbours are spread over the whole table. As their own places they
-    /// would stand in one long row, and each removal would have to look through it.
+    /// Tokens that follow one another stand side by side.
     private func place(of token: UInt64) -> Int {
-        Int(truncatingIfNeeded: (token &* 0x9E37_79B9_7F4A_7C15) >> 32) & (tokens.count - 1)
+        Int(truncatingIfNeeded: token) & (tokens.count - 1)
     }
-
-    private func after(_ place: Int) -> Int { (place + 1) & (tokens.count - 1) }
 
     private mutating func grow() {
         let old = zip(tokens, values)
+        let others = displaced
         tokens = Array(repeating: 0, count: 2 * tokens.count)
         values = Array(repeating: nil, count: tokens.count)
+        displaced = [:]
         count = 0
         for (token, value) in old where token != 0 {
             if let value { insert(value, for: RecordToken(token)) }
         }
+        for (token, value) in others { insert(value, for: RecordToken(token)) }
     }
 }

@@ -5,7 +5,8 @@ public struct SinkRecord: Hashable, Sendable {
     public var topic: String
     /// The device, so that all of one device is in one partition, in order.
     public var key: [UInt8]
-    public var value: [UInt8]
+    /// What it says, in place: of an event it is a part of the message that it came in.
+    public var body: ArraySlice<UInt8>
     public var headers: RecordHeaders
     /// The bridge's wall time, never the device's: a Pi that booted in 1970, or three weeks of
     /// backlog, must not fall under the log's retention.
@@ -14,15 +15,27 @@ public struct SinkRecord: Hashable, Sendable {
     public typealias Header = CloudEvent.Header
 
     public init(
-        topic: String, key: [UInt8], value: [UInt8], headers: RecordHeaders,
+        topic: String, key: [UInt8], body: ArraySlice<UInt8>, headers: RecordHeaders,
         unixMilliseconds: Int64
     ) {
         self.topic = topic
         self.key = key
-        self.value = value
+        self.body = body
         self.headers = headers
         self.unixMilliseconds = unixMilliseconds
     }
+
+    public init(
+        topic: String, key: [UInt8], value: [UInt8], headers: RecordHeaders,
+        unixMilliseconds: Int64
+    ) {
+        self.init(
+            topic: topic, key: key, body: value[...], headers: headers,
+            unixMilliseconds: unixMilliseconds)
+    }
+
+    /// A copy of `body`.
+    public var value: [UInt8] { Array(body) }
 }
 
 extension SinkRecord {
@@ -44,7 +57,7 @@ extension SinkRecord {
     public init(_ event: CloudEvent, sharing shared: SharedHeaders, unixMilliseconds: Int64) {
         self.init(
             topic: Self.topic(of: event.lane), key: shared.key,
-            value: event.kafkaValue, headers: event.recordHeaders(sharing: shared),
+            body: event.kafkaBody, headers: event.recordHeaders(sharing: shared),
             unixMilliseconds: unixMilliseconds)
     }
 }

@@ -17,7 +17,7 @@ struct SentBatch {
         else { return nil }
         header = batch.header
         digest = batch.lines.reduce(header.before ?? .start(of: header.epoch)) {
-            RunningHash.next($0, $1.bytes)
+            RunningHash.next($0, $1.text)
         }
     }
 

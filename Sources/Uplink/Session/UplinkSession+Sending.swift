@@ -142,7 +142,7 @@ extension UplinkSession {
         var bytes = 0
         for record in records.prefix(eventsMax) {
             let line = BatchLine(record)
-            bytes += line.bytes.count + 1
+            bytes += line.text.count + 1
             if !lines.isEmpty, bytes > bytesMax { break }
             lines.append(line)
         }

@@ -21,27 +21,27 @@ public struct BatchEvent: Hashable, Sendable {
 /// An event's data, as it is in its lane.
 public enum EventData: Hashable, Sendable {
     /// One JSON object, byte for byte as it was recorded.
-    case json([UInt8])
+    case json(ArraySlice<UInt8>)
     /// What the card had in its place. `rowBytes` is how much that was; `kept` may be less.
     case damaged(kept: [UInt8], rowBytes: Int)
 
     /// Whether these bytes can be an event's data: one JSON object, strictly, on one line and
     /// within the limits.
-    public static func isSound(_ bytes: [UInt8]) -> Bool { defect(of: bytes) == nil }
+    public static func isSound(_ bytes: [UInt8]) -> Bool { defect(of: bytes[...]) == nil }
 
     /// Why they cannot be; nil if they can.
-    static func defect(of bytes: [UInt8]) -> String? {
+    static func defect(of bytes: ArraySlice<UInt8>) -> String? {
         guard bytes.count <= BatchLimits.data else {
             return "the data has \(bytes.count) bytes; at most \(BatchLimits.data) are read"
         }
         guard bytes.first == UInt8(ascii: "{"), bytes.last == UInt8(ascii: "}") else {
             return "the data is not a JSON object"
         }
-        if PlainJSON.holds(bytes) { return nil }
+        if PlainJSON.holds(bytes.span) { return nil }
         guard !bytes.contains(UInt8(ascii: "\n")) else { return "the data has a line feed" }
         do throws(JSONError) {
             let limits = JSONLimits(depth: BatchLimits.depth, size: BatchLimits.data)
-            _ = try JSONValue.parse(bytes, limits: limits)
+            _ = try JSONValue.parse(Array(bytes), limits: limits)
             return nil
         } catch {
             return "the data is not JSON: column \(error.column): \(error.reason)"
@@ -57,10 +57,10 @@ struct LineFault: Error {
 
 extension BatchEvent {
     /// The number that a line states of itself; nil if that cannot be read.
-    static func number(in line: [UInt8]) -> Int64? {
-        var scanner = LineScanner(line)
+    static func number(in line: ArraySlice<UInt8>) -> Int64? {
+        var scanner = LineScanner()
         do throws(LineFault) {
-            return try scanner.seq()
+            return try scanner.seq(line.span)
         } catch {
             // No number: then the line's place says it, and `init(line:)` says what is wrong.
             return nil
@@ -68,20 +68,21 @@ extension BatchEvent {
     }
 
     init(line: BatchLine) throws(LineFault) {
-        var scanner = LineScanner(line.bytes)
-        seq = try scanner.seq()
-        type = try scanner.word(after: ",\"type\":", max: BatchLimits.type)
+        var scanner = LineScanner()
+        let text = line.text.span
+        seq = try scanner.seq(text)
+        type = try scanner.word(text, after: ",\"type\":", max: BatchLimits.type)
         guard type.isEventType else {
             throw LineFault("found the type \"\(type)\"; expected is <noun>.<participle>.v<N>")
         }
-        subject = try scanner.subject()
-        let milliseconds: Int64 = try scanner.integer(after: ",\"ms\":")
-        wall = WallTime(unixMilliseconds: milliseconds, quality: try scanner.clock())
-        tick = Tick(try scanner.integer(after: ",\"tick\":"))
-        at = Instant(try scanner.integer(after: ",\"mono\":"))
-        severity = try scanner.severity()
-        correlation = Correlation(try scanner.integer(after: ",\"correlation\":"))
-        data = try scanner.data()
+        subject = try scanner.subject(text)
+        let milliseconds: Int64 = try scanner.integer(text, after: ",\"ms\":")
+        wall = WallTime(unixMilliseconds: milliseconds, quality: try scanner.clock(text))
+        tick = Tick(try scanner.integer(text, after: ",\"tick\":"))
+        at = Instant(try scanner.integer(text, after: ",\"mono\":"))
+        severity = try scanner.severity(text)
+        correlation = Correlation(try scanner.integer(text, after: ",\"correlation\":"))
+        data = try scanner.data(line.text)
     }
 }
 
@@ -139,15 +140,14 @@ extension String {
 /// Reads an event's line from left to right. Members stand in one order only, so nothing is looked
 /// up and no tree is built: a bridge reads every event of every device here.
 private struct LineScanner {
-    private let bytes: [UInt8]
     private var position = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    mutating func seq(_ text: Span<UInt8>) throws(LineFault) -> Int64 {
+        try integer(text, after: "{\"seq\":")
+    }
 
-    mutating func seq() throws(LineFault) -> Int64 { try integer(after: "{\"seq\":") }
-
-    private mutating func takes(_ literal: StaticString) -> Bool {
-        guard Self.stands(literal, at: position, in: bytes.span) else { return false }
+    private mutating func takes(_ literal: StaticString, _ text: Span<UInt8>) -> Bool {
+        guard Self.stands(literal, at: position, in: text) else { return false }
         position += literal.utf8CodeUnitCount
         return true
     }
@@ -174,28 +174,33 @@ private struct LineScanner {
         }
     }
 
-    private mutating func take(_ literal: StaticString) throws(LineFault) {
-        guard takes(literal) else { throw unexpected(literal.description) }
+    private mutating func take(
+        _ literal: StaticString, _ text: Span<UInt8>
+    ) throws(LineFault) {
+        guard takes(literal, text) else { throw unexpected(literal.description, text) }
     }
 
-    private func unexpected(_ expected: String) -> LineFault {
+    private func unexpected(_ expected: String, _ text: Span<UInt8>) -> LineFault {
         // Twenty bytes show what went wrong; bytes that are not ASCII are shown as "?".
-        let found = bytes[position...].prefix(20).map { (0x20..<0x7F).contains($0) ? $0 : 0x3F }
-        let text = found.isEmpty ? "the end of the line" : String(decoding: found, as: UTF8.self)
-        return LineFault("column \(position + 1): found \(text); expected is \(expected)")
+        let end = min(position + 20, text.count)
+        let found = (min(position, end)..<end).map {
+            (0x20..<0x7F).contains(text[$0]) ? text[$0] : 0x3F
+        }
+        let shown = found.isEmpty ? "the end of the line" : String(decoding: found, as: UTF8.self)
+        return LineFault("column \(position + 1): found \(shown); expected is \(expected)")
     }
 
     /// The integer after `literal`, in JSON's spelling and no other.
     mutating func integer<Number: FixedWidthInteger>(
-        after literal: StaticString
+        _ text: Span<UInt8>, after literal: StaticString
     ) throws(LineFault) -> Number {
-        try take(literal)
+        try take(literal, text)
         let start = position
-        let isNegative = Number.isSigned && takes("-")
+        let isNegative = Number.isSigned && takes("-", text)
         let digits = position
         var value: Number = 0
-        while position < bytes.count, (0x30...0x39).contains(bytes[position]) {
-            let digit = Number(bytes[position] - 0x30)
+        while position < text.count, (0x30...0x39).contains(text[position]) {
+            let digit = Number(text[position] - 0x30)
             let (product, isOver) = value.multipliedReportingOverflow(by: 10)
             let (sum, isOut) =
                 isNegative
@@ -203,42 +208,44 @@ private struct LineScanner {
                 : product.addingReportingOverflow(digit)
             guard !isOver, !isOut else {
                 position = start
-                throw unexpected("an integer of 64 bits")
+                throw unexpected("an integer of 64 bits", text)
             }
             value = sum
             position += 1
         }
         let count = position - digits
-        guard count > 0, count == 1 || bytes[digits] != 0x30, !isNegative || value != 0 else {
+        guard count > 0, count == 1 || text[digits] != 0x30, !isNegative || value != 0 else {
             position = start
-            throw unexpected("an integer")
+            throw unexpected("an integer", text)
         }
         return value
     }
 
     /// The text after `literal`: printable ASCII without escapes.
-    mutating func word(after literal: StaticString, max: Int) throws(LineFault) -> String {
-        try take(literal)
+    mutating func word(
+        _ text: Span<UInt8>, after literal: StaticString, max: Int
+    ) throws(LineFault) -> String {
+        try take(literal, text)
         let start = position
-        try take("\"")
-        while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
-            guard (0x20..<0x7F).contains(bytes[position]), bytes[position] != UInt8(ascii: "\\"),
+        try take("\"", text)
+        while position < text.count, text[position] != UInt8(ascii: "\"") {
+            guard (0x20..<0x7F).contains(text[position]), text[position] != UInt8(ascii: "\\"),
                 position - start <= max
             else {
                 position = start
-                throw unexpected("a word of at most \(max) plain characters in quotes")
+                throw unexpected("a word of at most \(max) plain characters in quotes", text)
             }
             position += 1
         }
-        let word = String(decoding: bytes[(start + 1)..<position], as: UTF8.self)
-        try take("\"")
+        let word = String(text.extracting((start + 1)..<position))
+        try take("\"", text)
         return word
     }
 
-    mutating func clock() throws(LineFault) -> ClockQuality {
+    mutating func clock(_ text: Span<UInt8>) throws(LineFault) -> ClockQuality {
         // What nearly all have is compared and not made a text.
-        if takes(",\"clock\":\"synced\"") { return .synced }
-        let word = try word(after: ",\"clock\":", max: 16)
+        if takes(",\"clock\":\"synced\"", text) { return .synced }
+        let word = try word(text, after: ",\"clock\":", max: 16)
         guard let quality = ClockQuality(name: word) else {
             throw LineFault(
                 "found the clock \"\(word)\"; expected is synced, holdover or unsynced")
@@ -246,9 +253,9 @@ private struct LineScanner {
         return quality
     }
 
-    mutating func severity() throws(LineFault) -> Severity {
-        if takes(",\"severity\":\"info\"") { return .info }
-        let word = try word(after: ",\"severity\":", max: 16)
+    mutating func severity(_ text: Span<UInt8>) throws(LineFault) -> Severity {
+        if takes(",\"severity\":\"info\"", text) { return .info }
+        let word = try word(text, after: ",\"severity\":", max: 16)
         guard let severity = Severity(name: word) else {
             throw LineFault(
                 "found the severity \"\(word)\"; expected is info, warning, error or fatal")
@@ -257,28 +264,27 @@ private struct LineScanner {
     }
 
     /// The one member that may hold any text, because a site's own names are in it.
-    mutating func subject() throws(LineFault) -> String {
-        try take(",\"subject\":")
+    mutating func subject(_ text: Span<UInt8>) throws(LineFault) -> String {
+        try take(",\"subject\":", text)
         let start = position
-        try take("\"")
-        while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
-            position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+        try take("\"", text)
+        var isPlain = true
+        while position < text.count, text[position] != UInt8(ascii: "\"") {
+            let byte = text[position]
+            isPlain = isPlain && byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\\")
+            position += byte == UInt8(ascii: "\\") ? 2 : 1
         }
-        guard position < bytes.count else {
+        guard position < text.count else {
             position = start
-            throw unexpected("a text in quotes")
+            throw unexpected("a text in quotes", text)
         }
         position += 1
         // Between the quotes; most have nothing that needs a parser.
-        let inner = bytes[(start + 1)..<(position - 1)]
-        if (1...BatchLimits.subject).contains(inner.count),
-            inner.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") })
-        {
-            return String(decoding: inner, as: UTF8.self)
-        }
+        let inner = text.extracting((start + 1)..<(position - 1))
+        if isPlain, (1...BatchLimits.subject).contains(inner.count) { return String(inner) }
         let subject: String?
         do throws(JSONError) {
-            subject = try JSONValue.parse(Array(bytes[start..<position])).string
+            subject = try JSONValue.parse([UInt8](text.extracting(start..<position))).string
         } catch {
             throw LineFault("the subject is not JSON: \(error.reason)")
         }
@@ -291,27 +297,37 @@ private struct LineScanner {
     }
 
     /// The data and the end of the line.
-    mutating func data() throws(LineFault) -> EventData {
-        guard bytes.last == UInt8(ascii: "}") else {
-            position = bytes.count
-            throw unexpected("}")
+    mutating func data(_ line: ArraySlice<UInt8>) throws(LineFault) -> EventData {
+        let text = line.span
+        guard line.last == UInt8(ascii: "}") else {
+            position = text.count
+            throw unexpected("}", text)
         }
-        let end = bytes.count - 1
-        if takes(",\"data\":") {
-            let data = Array(bytes[position..<end])
+        let end = text.count - 1
+        if takes(",\"data\":", text) {
+            let data = line.dropFirst(position).dropLast()
             if let defect = EventData.defect(of: data) { throw LineFault(defect) }
             return .json(data)
         }
-        guard bytes[position...].starts(with: ",\"damaged\":".utf8) else {
-            throw unexpected(",\"data\":")
+        guard Self.stands(",\"damaged\":", at: position, in: text) else {
+            throw unexpected(",\"data\":", text)
         }
-        let rowBytes: Int = try integer(after: ",\"damaged\":")
-        try take(",\"data_base64\":\"")
-        guard end > position, bytes[end - 1] == UInt8(ascii: "\""),
+        let rowBytes: Int = try integer(text, after: ",\"damaged\":")
+        try take(",\"data_base64\":\"", text)
+        guard end > position, text[end - 1] == UInt8(ascii: "\""),
             end - 1 - position <= BatchLimits.data,
-            let kept = [UInt8](base64: bytes[position..<(end - 1)]),
+            let kept = [UInt8](base64: line.dropFirst(position).dropLast(2)),
             kept.count == min(rowBytes, BatchLimits.data / 4 * 3)
-        else { throw unexpected("base64 of the first \(rowBytes) bytes, 48 KiB at most") }
+        else { throw unexpected("base64 of the first \(rowBytes) bytes, 48 KiB at most", text) }
         return .damaged(kept: kept, rowBytes: rowBytes)
+    }
+}
+
+extension String {
+    /// What is no UTF-8 in it becomes U+FFFD.
+    fileprivate init(_ bytes: Span<UInt8>) {
+        self = unsafe bytes.withUnsafeBufferPointer {
+            unsafe String(decoding: $0, as: UTF8.self)
+        }
     }
 }

@@ -27,10 +27,10 @@ public struct EventBatch: Hashable, Sendable {
     /// The header's line and the events' lines, each with a line feed.
     public func encoded() -> [UInt8] {
         var bytes = header.line
-        bytes.reserveCapacity(bytes.count + 1 + lines.reduce(0) { $0 + $1.bytes.count + 1 })
+        bytes.reserveCapacity(bytes.count + 1 + lines.reduce(0) { $0 + $1.text.count + 1 })
         bytes.append(UInt8(ascii: "\n"))
         for line in lines {
-            bytes.append(contentsOf: line.bytes)
+            bytes.append(contentsOf: line.text)
             bytes.append(UInt8(ascii: "\n"))
         }
         return bytes
@@ -121,11 +121,20 @@ public struct BatchHeader: Hashable, Sendable {
 /// what the running hash covers, and the same event always has the same.
 public struct BatchLine: Hashable, Sendable {
     public var seq: Int64
-    public var bytes: [UInt8]
+    /// In place: of a batch that was read, a part of its bytes.
+    public var text: ArraySlice<UInt8>
 
-    public init(seq: Int64, bytes: [UInt8]) {
+    public init(seq: Int64, text: ArraySlice<UInt8>) {
         self.seq = seq
-        self.bytes = bytes
+        self.text = text
+    }
+
+    public init(seq: Int64, bytes: [UInt8]) { self.init(seq: seq, text: bytes[...]) }
+
+    /// A copy of `text`.
+    public var bytes: [UInt8] {
+        get { Array(text) }
+        set { text = newValue[...] }
     }
 
     /// Always a line that a batch can hold, whatever a damaged card made of the row: data that is

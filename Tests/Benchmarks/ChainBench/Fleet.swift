@@ -31,7 +31,7 @@ struct Fleet {
                 let count = min(Self.batchSize, events - sent)
                 let batch = self.batch(
                     device, number, first: first, count: count, from: sent, before: digest)
-                for line in batch.lines { digest = RunningHash.next(digest, line.bytes) }
+                for line in batch.lines { digest = RunningHash.next(digest, line.text) }
                 try body(topic, batch)
                 first += Int64(count)
                 sent += count
