@@ -15,7 +15,7 @@ demo: ## watch a heater heat, a gas leak cut its power, and the lock-out survive
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/demo
 
-test: ## run every check and every test (twenty minutes on two cores, the first time)
+test: ## run every check and every test (a quarter of an hour on two cores, the first time)
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/test
 
