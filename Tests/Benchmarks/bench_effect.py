@@ -34,6 +34,14 @@ WRONG = {
     "gaps-are-seen": ("lost", "wrong_totals"),
 }
 
+EPOCH = "00000000000000010000000000000abc"
+# What is in no record of Busbar's: key and ce_id.
+STRANGERS = [
+    ("heater-1", None), (None, f"{EPOCH}:alarm:1"), ("heater-1", ""), ("heater-1", "1:alarm:1"),
+    ("heater-1", f"{EPOCH}:log:1"), ("heater-1", f"{EPOCH}:alarm:"),
+    ("heater-1", f"{EPOCH}:alarm:0"), ("heater-1", f"{EPOCH}:alarm:{2**63}"),
+]
+
 
 class Kill:
     """Where a life ends, and how far before its end the next one begins: Kafka's own offset, to
@@ -173,6 +181,31 @@ def prove_it_bites(databases, oracle):
             raise SystemExit(f"bench: {what} effect-once.sql is wrong: {vars(verdict)}")
 
 
+def refuse_strangers(databases):
+    """One of them among others is named, and nothing of its transaction stays."""
+    import psycopg
+
+    databases.empty()
+    with databases.connect() as connection:
+        for key, id in STRANGERS:
+            keys, ids = ["heater-1", key], [f"{EPOCH}:alarm:7", id]
+            try:
+                connection.execute(
+                    "SELECT busbar.take(%s::text[], %s::text[])", [keys, ids])
+                found = "nothing"
+            except psycopg.errors.RaiseException as refusal:
+                found = refusal.diag.message_primary
+            shown = ["NULL" if word is None else f"'{word}'" for word in (key, id)]
+            expected = (
+                f"busbar.take: found key {shown[0]} with ce_id {shown[1]}; "
+                "expected is EPOCH:LANE:NUMBER")
+            if found != expected:
+                raise SystemExit(f"bench: expected is \"{expected}\", found is \"{found}\"")
+        (rows,) = connection.execute("SELECT count(*) FROM busbar.lanes").fetchone()
+    if rows:
+        raise SystemExit(f"bench: a transaction that was refused has left {rows} rows")
+
+
 def show(table, sides):
     form = "{:<32} {:>9} {:>6} {:>8} {:>7} {:>8} {:>12} {:>9}"
     print(form.format(
@@ -202,6 +235,7 @@ def measure(programs, table):
 
 def compare(programs, table, databases):
     source = lines(programs, 50_000)
+    refuse_strangers(databases)
     table.title("The oracle's teeth")
     prove_it_bites(
         databases, Oracle(programs, source, OUTPUT / "effect-small.log", 5_000, seed=0))

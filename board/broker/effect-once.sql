@@ -85,7 +85,9 @@ BEGIN
     EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
         epochs := ARRAY[NULL];
     END;
-    IF array_position(epochs, NULL) IS NOT NULL OR array_position(devices, NULL) IS NOT NULL THEN
+    IF array_position(epochs, NULL) IS NOT NULL OR array_position(devices, NULL) IS NOT NULL
+        OR NOT lanes <@ ARRAY['alarm', 'event', 'telemetry'] OR 1 > ANY (seqs)
+    THEN
         SELECT device, id INTO stranger
         FROM unnest(devices, ids) AS record (device, id)
         WHERE device IS NULL OR id IS NULL
