@@ -11,6 +11,8 @@ import signal
 import subprocess
 import time
 
+import psycopg
+
 from bench_table import HERE, OUTPUT, PYTHON, lines, median, until
 from databases import Databases
 from effect_log import BATCH, Oracle, Verdict
@@ -44,8 +46,8 @@ STRANGERS = [
 
 
 class Kill:
-    """Where a life ends, and how far before its end the next one begins: Kafka's own offset, to
-    which a consumer goes back that has lost its partition, is not of the last transaction."""
+    """Where a life ends, and how many records before the last commit the next one begins: somebody
+    who has lost his partition may have to go back."""
 
     def __init__(self, offset, step, dice):
         self.offset, self.step = offset, step
@@ -91,12 +93,12 @@ class Side:
     def run_two(self):
         """Two consumers that both have the partition, as for a moment when it changes hands."""
         self.databases.empty()
-        with self.databases.connect() as connection, connection.transaction():
-            # Both come as far as the first lock, with the same records, and then go on at once.
+        with self.databases.connect() as connection:
             connection.cursor().executemany(
                 "INSERT INTO busbar.lanes (device, epoch, lane) VALUES (%s, %s, %s)",
                 sorted({identity[:3] for identity in self.oracle.values}))
         with self.databases.connect() as connection, connection.transaction():
+            # Both come as far as the first lock, with the same records, and then go on at once.
             connection.execute("SELECT FROM busbar.lanes FOR UPDATE")
             consumers = [self.start(0) for _ in range(2)]
             until("two consumers wait", 20, lambda: 2 == self.number(
@@ -166,6 +168,8 @@ class Side:
 
 def prove_it_bites(databases, oracle):
     """The oracle has to see what each wrong consumer does, and nothing where all is right."""
+    if oracle.judge([(("nobody", EPOCH, "alarm", 1), 0, None)], {}).foreign != 1:
+        raise SystemExit("bench: the oracle does not see an effect of what never was")
     for kind, faults in WRONG.items():
         verdict = Side(kind, databases, oracle).run([])
         for fault in faults:
@@ -183,8 +187,6 @@ def prove_it_bites(databases, oracle):
 
 def refuse_strangers(databases):
     """One of them among others is named, and nothing of its transaction stays."""
-    import psycopg
-
     databases.empty()
     with databases.connect() as connection:
         for key, id in STRANGERS:

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+import psycopg
+import redis
+
 from bench_table import ROOT, until
 
 
@@ -78,13 +81,9 @@ class Databases:
         return self.run("pg_isready", "-h", self.folder).returncode == 0
 
     def connect(self):
-        import psycopg
-
         return psycopg.connect(f"host={self.folder} user=bench dbname=postgres", autocommit=True)
 
     def memory(self):
-        import redis
-
         return redis.Redis(unix_socket_path=str(self.folder / "redis.sock"))
 
     def versions(self):
