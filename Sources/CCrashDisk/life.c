@@ -7,11 +7,13 @@
 
 // How a disk begins and ends, and what a power cut leaves of it.
 
-void crash_disk_leave_memory_uncounted(void) {
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+// As the journal does it before its first file: it would be too late for it then.
+static void prepare(void) { (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 
 struct crash_disk *crash_disk_create(const char *name, uint64_t seed) {
+    pthread_once(&prepared, prepare);
     struct crash_disk *disk = calloc(1, sizeof *disk);
     if (!disk) return NULL;
     pthread_mutex_init(&disk->mutex, NULL);

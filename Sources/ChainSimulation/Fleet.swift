@@ -1,4 +1,3 @@
-import CrashDisk
 import LinuxHAL
 import Synchronization
 import Wire
@@ -51,7 +50,6 @@ public func simulateChains(
     seeds: ClosedRange<UInt64>, defect: Defect? = nil, threads: Int
 ) throws -> FleetReport {
     precondition(threads > 0)
-    CrashDisk.prepareForManyThreads()
     let work = Work(next: seeds.lowerBound, last: seeds.upperBound)
     let first = try (1..<max(1, threads)).map { number in
         try SeedRunner(named: "chain-\(number)", work, defect)

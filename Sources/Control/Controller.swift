@@ -294,7 +294,7 @@ public struct Controller: ~Copyable {
     }
 
     /// Why a demand would be refused now. The order is that of how much it matters.
-    func refusal() -> HeatingRefusal? {
+    mutating func refusal() -> HeatingRefusal? {
         if isTripped { return .fatalAlarm }
         if check.step == .failed { return .selfCheckFailed }
         if !alarms.errors.isEmpty || link.failures >= BoardLink.failuresMaximum {

@@ -63,10 +63,6 @@ public final class CrashDisk: StateStorage {
 
     deinit { crash_disk_destroy(disk) }
 
-    /// To be called before the first disk is made, by who uses many at once on several threads:
-    /// SQLite then does not count its memory, which all threads would have to wait for.
-    public static func prepareForManyThreads() { crash_disk_leave_memory_uncounted() }
-
     // MARK: what a test does to it
 
     /// Cuts the power and brings it back: of what was not synced, `seed` decides.

@@ -201,7 +201,8 @@ struct BridgeLoop {
     }
 
     private mutating func lose(_ reason: String) {
-        Log.line("\(reason). Trying again in \(pause.rawValue / 1_000) s")
+        let stop = reason.hasSuffix(".") ? "" : "."
+        Log.line("\(reason)\(stop) Trying again in \(pause.rawValue / 1_000) s")
         forgetConnection()
         nextAttempt = clock.now() + pause
         pause = min(pause + pause, .seconds(30))

@@ -19,9 +19,9 @@ struct Busbar: ParsableCommand {
             CommandGroup(
                 name: "Seeing",
                 subcommands: [
-                    StatusCommand.self, WatchCommand.self, WhyCommand.self, AlarmsCommand.self,
-                    EventsCommand.self, TransactionsCommand.self, QueueCommand.self,
-                    UplinkCommand.self, DoctorCommand.self,
+                    StatusCommand.self, WatchCommand.self, WhyCommand.self, ResetCommand.self,
+                    AlarmsCommand.self, EventsCommand.self, TransactionsCommand.self,
+                    QueueCommand.self, UplinkCommand.self, DoctorCommand.self,
                 ]),
             CommandGroup(name: "Operating", subcommands: [HeatingCommand.self]),
             CommandGroup(

@@ -42,11 +42,17 @@ struct RaspberryPiPorts: ~Copyable {
     }
 
     /// The relay board's bus alone, as `--prove-off` needs it.
-    static func openRelays(_ site: Site) throws(SystemError) -> I2CRelayBus {
-        let (address, tick) = (site.relayBus.address, site.plan.tick)
+    ///
+    /// - Parameter site: nil for the board's own address on the bus that udev's rule names.
+    static func openRelays(_ site: Site?) throws(SystemError) -> I2CRelayBus {
+        guard let site else {
+            return try I2CRelayBus(
+                path: relayBusByName, address: Register.address, tick: OffProof.pause)
+        }
         let numbered = "/dev/i2c-\(site.relayBus.bus)"
         let path = DevicePath.exists(relayBusByName) ? relayBusByName : numbered
-        return try I2CRelayBus(path: path, address: address, tick: tick)
+        return try I2CRelayBus(
+            path: path, address: site.relayBus.address, tick: site.plan.tick)
     }
 }
 
@@ -98,7 +104,7 @@ struct RaspberryPiDevice: ~Copyable, PacedWork {
             return false
         }
         loop.tick(at: now)
-        report.finish(&loop.mail, loop.controller, at: now)
+        report.finish(&loop.mail, &loop.controller, at: now)
         hardware.note(
             HardwareCounters(
                 can: loop.bus.counters, transfers: loop.board.counters,

@@ -46,7 +46,7 @@ struct SimulatedDevice<Board: WorldBoard & ~Copyable>: ~Copyable, PacedWork {
         }
         loop.tick(at: now)
         endWorldTick()
-        report.finish(&loop.mail, loop.controller, at: now)
+        report.finish(&loop.mail, &loop.controller, at: now)
         return true
     }
 

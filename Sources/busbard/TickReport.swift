@@ -22,7 +22,7 @@ struct TickReport {
 
     /// Ends a tick that ran at `now`.
     mutating func finish(
-        _ mail: inout ThreadedMailbox, _ controller: borrowing Controller, at now: Instant
+        _ mail: inout ThreadedMailbox, _ controller: inout Controller, at now: Instant
     ) {
         stateRealtime(&mail, now)
         mail.finishTick()

@@ -116,7 +116,7 @@ def compare(path, encoding, busbar, seed):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--busbar", default=str(ROOT / ".build/debug/busbar"))
+    parser.add_argument("--busbar", default=str(ROOT / ".build/release/busbar"))
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     for path, encoding in DATABASES:

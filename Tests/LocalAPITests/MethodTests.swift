@@ -292,7 +292,8 @@ struct MethodTests {
         } catch {
             #expect(
                 error.description == "nobody answers at /nonexistent/control.sock (No such file or "
-                    + "directory): is busbard running? systemctl status busbard")
+                    + "directory): is busbard running? systemctl status busbard; of one with "
+                    + "another socket, give it by --socket or BUSBAR_SOCKET")
         }
     }
 }

@@ -43,6 +43,50 @@ struct WordsTests {
                 == String(describing: alarmDefinition(.powerContact).advice))
     }
 
+    /// The button is in the house.
+    @Test(
+        "the house may be entered once a valid sensor shows no gas, and not before",
+        arguments: [
+            (true, SignalQuality.ok, Int64(100), false, true), (true, .ok, 100, true, false),
+            (true, .stale, 100, false, false),
+            (true, .ok, StateJSON.ageMaximum.rawValue, false, false),
+            (false, .ok, 100, false, false),
+        ])
+    func gasGone(
+        row: (isFitted: Bool, quality: SignalQuality, age: Int64, isActive: Bool, mayEnter: Bool)
+    ) {
+        let state = state {
+            Self.lock(.gasLeak, in: &$0)
+            let gas = Int(SignalID.gas.rawValue)
+            $0.signals[gas].isFitted = row.isFitted
+            $0.signals[gas].isSafety = true
+            $0.signals[gas].quality = row.quality
+            $0.signals[gas].age = Milliseconds(row.age)
+            let view = Int(AlarmCode.gasLeak.rawValue)
+            $0.alarms[view].state = row.isActive ? .unacknowledged : .latched
+        }
+        #expect(
+            state.lockout["advice"]?.string
+                == (row.mayEnter
+                    ? "No gas is seen any more. Air the rooms and have the leak mended before the "
+                        + "reset."
+                    : String(describing: alarmDefinition(.gasLeak).advice)))
+    }
+
+    @Test("while gas is locked in, no other alarm sends anybody anywhere")
+    func gasFirst() {
+        let locked = state { Self.lock(.gasLeak, in: &$0) }
+        #expect(
+            locked.alarm(.singleGasSample)["advice"]?.string == "First see to E103 gas leak.")
+        #expect(
+            locked.alarm(.gasLeak)["advice"]?.string
+                == String(describing: alarmDefinition(.gasLeak).advice))
+        let free = state { _ in }
+        #expect(
+            free.alarm(.singleGasSample)["advice"]?.string
+                == "Smell and look for a leak; a second sample cuts the power.")
+    }
+
     @Test(
         "a refused reset tells its reason and waits for no cause",
         arguments: [

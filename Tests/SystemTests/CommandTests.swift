@@ -18,7 +18,8 @@ struct CommandTests {
             testDescription: "a daemon that is not there is 3", program: "busbar",
             arguments: ["status", "--socket", nowhere], code: 3,
             error: "busbar: nobody answers at /nonexistent/s (No such file or directory): is "
-                + "busbard running? systemctl status busbard\n"),
+                + "busbard running? systemctl status busbard; of one with another socket, give it "
+                + "by --socket or BUSBAR_SOCKET\n"),
         Row(
             testDescription: "an unknown verb is 2", program: "busbar", arguments: ["open-valve"],
             code: 2, error: "Error: Unexpected argument 'open-valve'"),
@@ -71,7 +72,7 @@ struct CommandTests {
         Row(
             testDescription: "a simulated board ended with its daemon", program: "busbard",
             arguments: ["--prove-off", "--site", Programs.site, "--board", "simulated"], code: 0,
-            error: "busbard: water-heater-1: RELAYS PROVEN OFF: the simulated board was in the "
+            error: "busbard: water-heater-1: there are no relays: the simulated board was in the "
                 + "memory of the busbard that ended, and ended with it\n"),
         Row(
             testDescription: "a proof needs to know the board", program: "busbard",
@@ -100,12 +101,39 @@ struct CommandTests {
         #expect(result.output == "")
     }
 
+    /// The site file may be just why busbard was given up.
+    @Test("a site that cannot be read keeps no board from being asked, and none is its proof")
+    func proofWithoutSite() throws {
+        let begin = "busbard: E901 /nowhere/site.json: "
+        let silent = try Programs.run(
+            "busbard",
+            ["--prove-off", "--site", "/nowhere", "--board", "socket:\(Self.nowhere)"])
+        #expect(silent.code == 1)
+        #expect(silent.error.hasPrefix(begin), "\(silent.error)")
+        #expect(
+            silent.error.hasSuffix(
+                "busbard: unknown device: RELAYS NOT PROVEN OFF: no relay board answered (300 not "
+                    + "acknowledged). Switch the installation off at its isolator before anything "
+                    + "else\n"), "\(silent.error)")
+
+        let simulated = try Programs.run(
+            "busbard", ["--prove-off", "--site", "/nowhere", "--board", "simulated"])
+        #expect(simulated.code == 1)
+        #expect(simulated.error.hasPrefix(begin), "\(simulated.error)")
+        #expect(
+            simulated.error.hasSuffix(
+                "busbard: the site file says not where the relay board is: that was the one at its "
+                    + "usual place. Switch the installation off at its isolator if it has another\n"
+            ), "\(simulated.error)")
+    }
+
     /// The help is what a newcomer reads first, so a change of it is a change to look at.
     /// `UPDATE_GOLDEN=1 swift test --filter help` writes it anew.
     @Test("the help text is the golden one")
     func helpText() throws {
         let verbs = [
-            [], ["status"], ["watch"], ["why"], ["alarms"], ["alarms", "list"], ["alarms", "ack"],
+            [], ["status"], ["watch"], ["why"], ["reset"], ["alarms"], ["alarms", "list"],
+            ["alarms", "ack"],
             ["alarms", "history"], ["alarms", "kpi"], ["alarms", "shelve"], ["alarms", "unshelve"],
             ["events"], ["events", "list"], ["events", "tail"], ["transactions"], ["queue"],
             ["queue", "status"], ["queue", "export"], ["doctor"], ["heating"],

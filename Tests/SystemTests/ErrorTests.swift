@@ -48,7 +48,8 @@ struct ErrorTests {
         #expect(result.code == 3)
         #expect(
             result.error
-                == "busbar: busbard at \(place.path) took the call and did not answer within 5 s\n")
+                == "busbar: busbard at \(place.path) took the call and did not answer within 5 s: "
+                + "it is stopped or hangs; see systemctl status busbard\n")
     }
 
     @Test("a socket that this user may not open is 3, with what to do")

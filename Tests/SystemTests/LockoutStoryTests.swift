@@ -78,6 +78,9 @@ struct LockoutStoryTests {
         #expect(refused.code == 4)
         #expect(refused.error.hasPrefix("busbar: heating refused: a FATAL alarm is locked in"))
 
+        let steps = try daemon.busbar("reset")
+        #expect(steps.code == 0)
+        #expect(steps.output.contains("[ ] At the site: let the reset button go"))
         #expect(try daemon.busbar("sim", "press-reset", "2000").code == 0)
         Thread.sleep(forTimeInterval: 3)
         #expect(try daemon.interlock() == "TRIPPED", "a press before 30 s have passed")
@@ -91,6 +94,9 @@ struct LockoutStoryTests {
         try daemon.waitUntil("the lockout is gone", within: 10) {
             try daemon.state()["lockout"]?["locked"]?.bool == false
         }
+        #expect(
+            try daemon.busbar("reset").output
+                == "No FATAL alarm is locked in: nothing waits for a reset.\n")
         #expect(try daemon.busbar("heating", "start").code == 0)
         try daemon.waitUntil("the power is closed again", within: 5) {
             try daemon.interlock() == "CLOSED"

@@ -2,9 +2,12 @@ import Foundation
 import JSON
 import Testing
 
-/// The programs as they were built beside these tests.
+/// The programs that are tried: of the folder in BUSBAR_PROGRAMS, as `make test` has it with those
+/// that it installs, or else what was built beside these tests.
 enum Programs {
-    static let directory = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    static let directory =
+        ProcessInfo.processInfo.environment["BUSBAR_PROGRAMS"].map { URL(fileURLWithPath: $0) }
+        ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
     /// The repository, from this file's own place in it.
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

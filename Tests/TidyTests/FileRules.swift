@@ -61,7 +61,7 @@ let fileRules: [Rule] = [
         kept: "func f() {\n" + String(repeating: "a()\n", count: linesPerFunctionMax - 2) + "}\n",
         appliesTo: { $0.isSwift },
         findings: { file in
-            SwiftCode(file.text).functions
+            file.code.functions
                 .filter { $0.length > linesPerFunctionMax }
                 .filter { longFunctions["\(file.path) \($0.name)"] == nil }
                 .map { function in

@@ -54,7 +54,7 @@ extension Rule {
             appliesTo: { $0.isSwift && appliesTo($0) },
             findings: { file in
                 let pattern = pattern()
-                return SwiftCode(file.text).lines.enumerated().compactMap { index, line in
+                return file.code.lines.enumerated().compactMap { index, line in
                     guard let found = line.firstMatch(of: pattern) else { return nil }
                     let said = String(found.output).trimmingSpaces
                     return Finding(

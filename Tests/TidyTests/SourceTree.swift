@@ -5,6 +5,14 @@ struct SourceFile: Sendable {
     /// From the top of the repository: "Sources/Units/Time.swift".
     let path: String
     let text: String
+    /// Without comments and strings, for all rules once; of what is no Swift, none.
+    let code: SwiftCode
+
+    init(path: String, text: String) {
+        self.path = path
+        self.text = text
+        code = SwiftCode(path.hasSuffix(".swift") ? text : "")
+    }
 
     var name: String { path.split(separator: "/").last.map(String.init) ?? path }
     var isSwift: Bool { path.hasSuffix(".swift") }

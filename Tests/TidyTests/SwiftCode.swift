@@ -3,7 +3,7 @@
 ///
 /// Not a parser. It reads `"`, `"""`, `//` and nested `/* */`; a string inside an interpolation is
 /// taken for the end of the outer one and the beginning of the next, which balances again.
-struct SwiftCode {
+struct SwiftCode: Sendable {
     let lines: [Substring]
 
     init(_ text: String) {

@@ -12,10 +12,6 @@
 
 struct crash_disk;
 
-// Lets SQLite not count its memory, for which all threads of a process take one mutex. Does nothing
-// once SQLite is in use.
-void crash_disk_leave_memory_uncounted(void);
-
 // What a disk is asked for, as bits: for counting, and for choosing which call is to fail.
 enum crash_disk_call {
     crash_disk_call_create = 1,

@@ -144,7 +144,7 @@ public func alarmDefinition(_ code: AlarmCode) -> AlarmDefinition {
     case .ambientLost:
         return row(
             "ambient sensor lost", .warning, .signals, consequenceOf: .busSilent,
-            "Check the ambient probe; heating goes on without it.")
+            "Check the ambient probe; the heater does not need it.")
     case .boardLost:
         return row(
             "relay board lost", .fatal, .interlock,
@@ -152,7 +152,7 @@ public func alarmDefinition(_ code: AlarmCode) -> AlarmDefinition {
     case .leaseExpired:
         return row(
             "lease expired with heat on", .fatal, .interlock,
-            "Find what stopped the controller (see busbar why E402), then reset at the site.")
+            "Find in journalctl -u busbard what stopped the controller, then reset at the site.")
     case .boardRestarted:
         return row(
             "relay board restarted with power closed", .fatal, .interlock,

@@ -7,6 +7,9 @@ struct Connection: ~Copyable {
 
     let handle: OpaquePointer
     let path: String
+    /// Asked for once in a process, before its first file. Where SQLite was used before, it keeps
+    /// them, and takes its lock: that costs time and nothing else.
+    private static let keepsNoStatistics = busbar_sqlite_keep_no_statistics() == SQLITE_OK
     /// The disk must outlive the connection: SQLite calls it until the file is closed.
     private let storage: any StateStorage
 
@@ -15,6 +18,7 @@ struct Connection: ~Copyable {
     /// - Throws: also when the file can only be read and `mode` asks for more: SQLite would open
     ///   it read-only without a word.
     init(to directory: StateDirectory, mode: Mode) throws(JournalError) {
+        _ = Self.keepsNoStatistics
         let path = directory.databasePath
         var opened: OpaquePointer?
         let flags =

@@ -51,7 +51,8 @@ public struct Client: ~Copyable {
             }
             throw .unreachable(
                 "nobody answers at \(path) (\(reason)): is busbard running? "
-                    + "systemctl status busbard")
+                    + "systemctl status busbard; of one with another socket, give it by --socket "
+                    + "or BUSBAR_SOCKET")
         }
         descriptor = socket
         self.path = path
@@ -70,7 +71,8 @@ public struct Client: ~Copyable {
             // Longer than the daemon's own patience with the loop, so that its answer comes first.
             guard let reply = try receive(milliseconds: 5_000) else {
                 throw .unreachable(
-                    "busbard at \(path) took the call and did not answer within 5 s")
+                    "busbard at \(path) took the call and did not answer within 5 s: it is stopped "
+                        + "or hangs; see systemctl status busbard")
             }
             if let error = RPCError(reply: reply) { throw .answered(error) }
             if reply["id"]?.int == id, let result = reply["result"] { return result }

@@ -50,6 +50,14 @@ struct ResetProcedure {
         return steps
     }
 
+    /// A sensor that is there, and valid, shows that the gas of a locked-in leak is gone.
+    var isGasSeenGone: Bool {
+        snapshot[.gas].isFitted
+            && (0..<Int(snapshot.lockout.count)).contains {
+                snapshot.lockout[$0].code == .gasLeak && cause($0).isDone
+            }
+    }
+
     /// A cause that no valid sample shows to be gone is not gone: after a start, or with a silent
     /// node, the alarm alone would look as if it were.
     private func cause(_ index: Int) -> Step {

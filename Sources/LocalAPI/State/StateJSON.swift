@@ -222,16 +222,30 @@ final class StateJSON {
             "suppressed": .bool(view.isSuppressed),
             "out_of_service": .bool(view.isOutOfService),
             "hidden_by": hider(of: code).map { .string($0) } ?? .null,
-            "advice": .string(description.advice(code)),
+            "advice": .string(advice(code)),
         ]
     }
 
+    /// What to do about one alarm. While a gas leak is locked in, nobody is sent anywhere by
+    /// another: "look for a leak" would stand below "leave the house".
+    private func advice(_ code: AlarmCode) -> String {
+        guard snapshot.lockout.contains(.gasLeak), code != .gasLeak else {
+            return description.advice(code)
+        }
+        return "First see to \(AlarmCode.gasLeak.name) \(alarmDefinition(.gasLeak).name)."
+    }
+
     /// What to do in the lockout: about what came first, unless gas leaks. Nothing is as dangerous
-    /// as gas, so nobody is sent to a contactor while there may be some in the room.
+    /// as gas, so nobody is sent to a contactor while there may be some in the room; nor kept out
+    /// of the house, where the button is, once valid samples show none.
     var lockoutAdvice: String? {
         let record = snapshot.lockout
-        return record.contains(.gasLeak)
-            ? description.advice(.gasLeak) : record.firstOut.map { description.advice($0) }
+        guard record.contains(.gasLeak) else {
+            return record.firstOut.map { description.advice($0) }
+        }
+        return ResetProcedure(state: self).isGasSeenGone
+            ? "No gas is seen any more. Air the rooms and have the leak mended before the reset."
+            : description.advice(.gasLeak)
     }
 
     var lockout: JSONValue {

@@ -69,7 +69,7 @@ struct Run: ~Copyable {
             ending: ending)
     }
 
-    private func ending(from startTemperature: Int32) -> ScenarioRunner.Ending {
+    private mutating func ending(from startTemperature: Int32) -> ScenarioRunner.Ending {
         let snapshot = simulator.loop.controller.snapshot()
         let firstOut = simulator.loop.controller.lockout.firstOut
         var ending = ScenarioRunner.Ending(

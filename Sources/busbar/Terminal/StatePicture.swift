@@ -46,7 +46,7 @@ struct StatePicture {
     }
 
     /// What happened first, since when, and what to do now.
-    private var lockoutLines: [String] {
+    var lockoutLines: [String] {
         guard let lockout = state["lockout"], lockout["locked"]?.bool == true else { return [] }
         let entries = lockout["entries"]?.array ?? []
         let first = text(lockout["first_out"])

@@ -22,15 +22,20 @@ struct TransactionsCommand: ParsableCommand {
             for row in rows {
                 let opened = row["opened_unix_ms"]?.int
                 let changed = row["changed_unix_ms"]?.int
+                // Until a cycle is closed, its counters are those of its beginning: a heat of
+                // 0 ms would be taken for the truth.
+                let isClosed = text(row["state"]) == "closed"
                 let counters = (row["counters"]?.object ?? JSONObject()).map {
                     "\($0.key)=\($0.value.serialized())"
                 }
                 table.add(texts: [
                     String(int(row["number"])), text(row["kind"]),
                     opened.map { Clocks.wallTimeText($0) } ?? "–",
-                    opened.flatMap { start in changed.map { QuantityText.duration($0 - start) } }
-                        ?? "–",
-                    text(row["state"]), text(row["outcome"]), counters.joined(separator: " "),
+                    opened.flatMap { start in
+                        isClosed ? changed.map { QuantityText.duration($0 - start) } : nil
+                    } ?? "–",
+                    text(row["state"]), text(row["outcome"]),
+                    isClosed ? counters.joined(separator: " ") : "–",
                 ])
             }
             return table.lines(indent: 0)
