@@ -253,8 +253,8 @@ def compare(programs, table, databases):
         f"{len(oracle.log)} records of {EVENTS} events: {oracle.duplicates} twice, "
         f"{oracle.swaps} swaps, {oracle.declared} gaps declared.\n"
         f"{KILLS} kills -9 each with the seeds 0 to {ROUNDS - 1}, which replay; the state in "
-        f"PostgreSQL against the oracle's.\n(bytes/M: kept to know a million events again; "
-        "log/row: PostgreSQL's WAL, with the effect)"
+        f"PostgreSQL against the oracle's.\n(bytes/M: kept to know a million events again, at "
+        "this size; busbar's grows with lanes alone.\n log/row: PostgreSQL's WAL, with the effect)"
     )
     show(table, sides)
     if not databases.redis:
