@@ -24,6 +24,8 @@ class Table:
     def __init__(self, part):
         self.part = part
         self.rows = []
+        # Of what only this part runs.
+        self.versions = {}
 
     def title(self, text):
         print(f"\n{text}", flush=True)
@@ -46,7 +48,7 @@ class Table:
 
     def save(self):
         (OUTPUT / f"{self.part}.json").write_text(
-            json.dumps({"rows": self.rows, "versions": versions()}, indent=1)
+            json.dumps({"rows": self.rows, "versions": versions() | self.versions}, indent=1)
         )
 
 

@@ -14,6 +14,7 @@ import bench_alarms
 import bench_bridge
 import bench_card
 import bench_chain
+import bench_effect
 import bench_journal
 import bench_kept
 from bench_table import OUTPUT, Table
@@ -27,6 +28,7 @@ PARTS = {
     "bridge": bench_bridge.measure_bridge,
     "alarms": bench_alarms.measure,
     "kept": bench_kept.measure,
+    "effect": bench_effect.measure,
 }
 
 
