@@ -12,6 +12,7 @@ import sys
 
 import bench_alarms
 import bench_bridge
+import bench_bridge_kept
 import bench_card
 import bench_chain
 import bench_journal
@@ -25,6 +26,7 @@ PARTS = {
     "drain": bench_chain.measure_drain,
     "slow": bench_chain.measure_slow_drain,
     "bridge": bench_bridge.measure_bridge,
+    "bridge-kept": bench_bridge_kept.measure,
     "alarms": bench_alarms.measure,
     "kept": bench_kept.measure,
 }
