@@ -17,6 +17,7 @@ import bench_card
 import bench_chain
 import bench_journal
 import bench_kept
+import bench_weeks
 from bench_table import OUTPUT, Table
 
 PARTS = {
@@ -28,6 +29,7 @@ PARTS = {
     "bridge": bench_bridge.measure_bridge,
     "bridge-kept": bench_bridge_kept.measure,
     "alarms": bench_alarms.measure,
+    "weeks": bench_weeks.measure,
     "kept": bench_kept.measure,
 }
 
