@@ -31,7 +31,7 @@ test-firmware: ## run the firmware's tests in QEMU and in an emulated Pico, and 
 	@.ci/install-dependencies
 	@.ci/leave-nothing .ci/test-firmware
 
-bench: ## print what Busbar costs, beside limits and peers (half an hour; ONLY=trips: a part)
+bench: ## print what Busbar costs, beside limits and peers (45 min; ONLY=trips: a part)
 	@.ci/install-dependencies bench
 	@.ci/leave-nothing .ci/bench $(ONLY)
 

@@ -148,7 +148,7 @@ def stamped(state, since, before):
 
 def measure(programs, table, backlog=500_000, seconds=300):
     bench = Bench(
-        programs, "alarms", is_slow=True, queues={"telemetry": {"bytesMax": 1 << 30}},
+        programs, "alarms", LINK, queues={"telemetry": {"bytesMax": 1 << 30}},
     )
     try:
         bench.pile_up(backlog, lines(programs, 50_000))

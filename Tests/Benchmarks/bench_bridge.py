@@ -1,5 +1,5 @@
 """What a bridge carries. Kafka is librdkafka's mock: the numbers are those of the protocol's path,
-not of a Kafka cluster. What a killed bridge loses is check_chain.py's business.
+not of a Kafka cluster. What a killed bridge loses is bench_bridge_kept.py's business.
 """
 
 import json
@@ -26,10 +26,10 @@ class Feeding:
     `python` names the peer's way to confirm: `manual` or `auto`.
     """
 
-    def __init__(self, programs, events):
+    def __init__(self, programs, events, name="bridge"):
         self.programs = programs
         self.events = events
-        self.directory = fresh("bridge")
+        self.directory = fresh(name)
         self.port, self.http_port = free_port(), free_port()
         (self.directory / "mosquitto.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
@@ -50,6 +50,15 @@ class Feeding:
             [self.programs / "mock-kafka"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         return part.process.stdout.readline().strip()
+
+    def tell_kafka(self, command):
+        """As `mock-kafka --help` has it: a fault, or a round-trip time."""
+        kafka = self.parts["kafka"].process
+        kafka.stdin.write(command + "\n")
+        kafka.stdin.flush()
+        answer = kafka.stdout.readline()
+        if answer != "ok\n":
+            raise SystemExit(f"bench: mock-kafka answered {answer!r} to {command}")
 
     def stored(self):
         address = f"http://127.0.0.1:{self.http_port}/metrics"
@@ -89,10 +98,10 @@ class Feeding:
         for row in rows:
             self.counted = int(row)
 
-    def feed(self, source):
+    def feed(self, source, port=None):
         """Has the fleet send, and returns when its first message went out."""
         feeder = subprocess.Popen(
-            [self.programs / "chain-bench", "feed", f"127.0.0.1:{self.port}", source,
+            [self.programs / "chain-bench", "feed", f"127.0.0.1:{port or self.port}", source,
              str(self.events)], stdout=subprocess.PIPE, text=True,
         )
         return feeder, float(feeder.stdout.readline().split()[1])

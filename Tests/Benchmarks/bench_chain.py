@@ -19,26 +19,27 @@ LINK = {"--delay-ms": "50", "--kbit": "256"}
 
 
 class Bench:
-    """A chain in a fresh folder, and what is measured at it."""
+    """A chain in a fresh folder, and what is measured at it. `link`: options of link.py, for a
+    device that is behind one."""
 
-    def __init__(self, programs, name, is_slow=False, **site):
+    def __init__(self, programs, name, link=None, **site):
         self.programs = programs
         self.directory = fresh(name)
         uplink = {}
-        self.link = None
-        if is_slow:
+        self.link, self.link_options = None, link
+        if link:
             self.link_port = free_port()
             uplink["port"] = self.link_port
         self.chain = Chain(
             self.directory, programs, uplink=uplink, site={"telemetry": {"periodMs": 0}} | site
         )
-        if is_slow:
+        if link:
             self.link = Part("link", self.directory / "link.log")
             self.chain.parts["link"] = self.link
 
     def start(self, *names):
         if self.link and not self.link.is_running():
-            options = [word for pair in LINK.items() for word in pair]
+            options = [word for pair in self.link_options.items() for word in pair]
             self.link.start(
                 [PYTHON, HERE / "link.py", str(self.link_port), str(self.chain.port), *options]
             )
@@ -122,7 +123,7 @@ def answers(port):
 
 def drain(programs, source, count, is_slow):
     """Seconds for a backlog to be in Kafka, acknowledged, from the start of busbar-uplink."""
-    bench = Bench(programs, "drain", is_slow)
+    bench = Bench(programs, "drain", LINK if is_slow else None)
     try:
         bench.pile_up(count, source)
         bench.chain.socket = bench.directory / "s"
@@ -146,7 +147,7 @@ PUBLISHED_MAX = 60_000
 
 def publish(programs, source, is_slow):
     """Seconds for `mosquitto_pub -l -q 1` to bring the same lines to the broker, and no further."""
-    bench = Bench(programs, "publish", is_slow)
+    bench = Bench(programs, "publish", LINK if is_slow else None)
     try:
         bench.start("broker")
         port = bench.link_port if is_slow else bench.chain.port
@@ -212,7 +213,7 @@ def measure_uplink(programs, table):
 def uplink_memory(programs, backlog):
     """KiB over a slow link, and the events that wait in the end."""
     is_idle = backlog <= 32
-    bench = Bench(programs, "uplink", is_slow=not is_idle)
+    bench = Bench(programs, "uplink", None if is_idle else LINK)
     try:
         bench.chain.socket = bench.directory / "s"
         bench.pile_up(backlog, lines(programs, 2_000))

@@ -12,11 +12,13 @@ import sys
 
 import bench_alarms
 import bench_bridge
+import bench_bridge_kept
 import bench_card
 import bench_chain
 import bench_effect
 import bench_journal
 import bench_kept
+import bench_weeks
 from bench_table import OUTPUT, Table
 
 PARTS = {
@@ -26,7 +28,9 @@ PARTS = {
     "drain": bench_chain.measure_drain,
     "slow": bench_chain.measure_slow_drain,
     "bridge": bench_bridge.measure_bridge,
+    "bridge-kept": bench_bridge_kept.measure,
     "alarms": bench_alarms.measure,
+    "weeks": bench_weeks.measure,
     "kept": bench_kept.measure,
     "effect": bench_effect.measure,
 }
