@@ -22,8 +22,8 @@ struct TransactionsCommand: ParsableCommand {
             for row in rows {
                 let opened = row["opened_unix_ms"]?.int
                 let changed = row["changed_unix_ms"]?.int
-                // Until a cycle is closed, its counters are those of its beginning: a heat of
-                // 0 ms would be taken for the truth.
+                // Until a cycle is closed, its counters are those of its latest checkpoint, up to
+                // a minute old, or of its beginning: so they are shown with their time.
                 let isClosed = text(row["state"]) == "closed"
                 let counters = (row["counters"]?.object ?? JSONObject()).map {
                     "\($0.key)=\($0.value.serialized())"
@@ -35,7 +35,8 @@ struct TransactionsCommand: ParsableCommand {
                         isClosed ? changed.map { QuantityText.duration($0 - start) } : nil
                     } ?? "–",
                     text(row["state"]), text(row["outcome"]),
-                    isClosed ? counters.joined(separator: " ") : "–",
+                    (isClosed ? "" : "at \(changed.map { Clocks.wallTimeText($0) } ?? "–"): ")
+                        + counters.joined(separator: " "),
                 ])
             }
             return table.lines(indent: 0)
