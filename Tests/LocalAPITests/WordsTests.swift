@@ -73,6 +73,21 @@ struct WordsTests {
                     : String(describing: alarmDefinition(.gasLeak).advice)))
     }
 
+    @Test(
+        "one sample without gas calls nobody back: 30 s of them do",
+        arguments: [(Int64(60_000), false), (30_001, false), (30_000, true)])
+    func gasGoneForLong(row: (goneAt: Int64, mayEnter: Bool)) {
+        let state = state {
+            Self.lock(.gasLeak, in: &$0)
+            $0.signals[Int(SignalID.gas.rawValue)].isFitted = true
+            $0.signals[Int(SignalID.gas.rawValue)].quality = .ok
+            $0.alarms[Int(AlarmCode.gasLeak.rawValue)].state = .latched
+            $0.alarms[Int(AlarmCode.gasLeak.rawValue)].goneAt = Instant(row.goneAt)
+        }
+        let gas = String(describing: alarmDefinition(.gasLeak).advice)
+        #expect((state.lockout["advice"]?.string != gas) == row.mayEnter)
+    }
+
     @Test("while gas is locked in, no other alarm sends anybody anywhere")
     func gasFirst() {
         let locked = state { Self.lock(.gasLeak, in: &$0) }

@@ -50,9 +50,11 @@ struct ResetProcedure {
         return steps
     }
 
-    /// A sensor that is there, and valid, shows that the gas of a locked-in leak is gone.
+    /// A sensor that is there, and valid, shows that the gas of a locked-in leak is gone, and has
+    /// been for 30 s: one sample without gas calls nobody back into the house.
     var isGasSeenGone: Bool {
-        snapshot[.gas].isFitted
+        let since = snapshot[.gasLeak].goneAt ?? snapshot.interlock.enteredAt
+        return snapshot[.gas].isFitted && snapshot.now - since >= Self.settleTime
             && (0..<Int(snapshot.lockout.count)).contains {
                 snapshot.lockout[$0].code == .gasLeak && cause($0).isDone
             }
