@@ -357,11 +357,16 @@ class Chain:
         return records
 
     def compare(self):
-        """What is wrong between the device and Kafka, as sentences; and the figures."""
+        """What is wrong between the device and Kafka, as sentences; what is missing; the figures.
+
+        Kafka is read first: events go on meanwhile, and what is stored and sent between the two
+        looks must not seem to be in Kafka without having been stored.
+        """
+        received = self.received()
         stored = self.stored()
         first, wrong, duplicates = {}, [], 0
         last = {}
-        for record in self.received():
+        for record in received:
             if record["topic"] == "busbar.dlq.v1":
                 wrong.append(f"a dead letter: {record['headers']}")
                 continue
@@ -383,5 +388,25 @@ class Chain:
                 wrong.append(f"{identity} is not what was stored")
         missing = sorted(set(stored) - set(first))
         return wrong, missing, {
-            "stored": len(stored), "received": len(first), "duplicates": duplicates
+            "stored": len(stored), "received": len(first), "duplicates": duplicates,
+            "lanes": {
+                lane: tuple(sum(one[0] == lane for one in side) for side in (stored, first))
+                for lane in LANES
+            },
         }
+
+    def settle(self, seconds):
+        """The figures of the first look that finds all that is stored in Kafka, and nothing wrong.
+
+        A second look would not do: the next telemetry may have been stored since, and not sent.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            wrong, missing, figures = self.compare()
+            if wrong:
+                self.fail(f"{len(wrong)} things wrong: " + "; ".join(wrong[:20]))
+            if not missing:
+                return figures
+            if time.monotonic() >= deadline:
+                self.fail(f"after {seconds} s Kafka lacks {len(missing)} events: {missing[:20]}")
+            time.sleep(0.1)

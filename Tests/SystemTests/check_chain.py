@@ -68,18 +68,8 @@ def main():
                 chain.fail(f"{part} does not run at the end")
         chain.wait("busbard answers", 15, lambda: chain.call("status"))
         chain.call("heating.stop")
-
-        def is_settled():
-            wrong, missing, _ = chain.compare()
-            return wrong or not missing
-
         # Longer than the longest back-off of the uplink.
-        chain.wait("all that is stored is in Kafka", 180, is_settled)
-        wrong, missing, figures = chain.compare()
-        for sentence in wrong[:20]:
-            print(sentence)
-        if wrong or missing:
-            chain.fail(f"{len(wrong)} things wrong, {len(missing)} events missing")
+        figures = chain.settle(180)
         if figures["stored"] < options.kills:
             chain.fail(f"only {figures['stored']} events: the run proves nothing")
         kills = ", ".join(f"{part} {chain.parts[part].kills}" for part in PARTS)
