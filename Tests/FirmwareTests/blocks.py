@@ -80,7 +80,7 @@ class PowerOnStateMachine(Block):
 
 
 class ChipReset(Block):
-    """2.12: VREG_AND_CHIP_RESET, whose CHIP_RESET tells power-on from the RUN pin."""
+    """2.12.7: VREG_AND_CHIP_RESET, whose CHIP_RESET tells power-on from the RUN pin."""
 
     name = "VREG_AND_CHIP_RESET"
     known = (0x0, 0x4)
@@ -268,7 +268,7 @@ class IOBank(Block):
         if offset % 8 != 4 or offset >= 240:
             raise Violation(f"IO_BANK0+{offset:#x} was written, which is not modelled")
         if value & ~0x1F:
-            raise Violation("overrides of pins (2.19.2) are not modelled")
+            raise Violation("overrides of pins (2.19.6.1) are not modelled")
         self.registers[offset] = value
         self.chip.refresh_pins()
 
@@ -380,7 +380,7 @@ class SerialInterface(Block):
 
 
 class CacheControl(Block):
-    """2.6.3.2: XIP_CTRL."""
+    """2.6.3.6: XIP_CTRL."""
 
     name = "XIP_CTRL"
     known = (0x0, 0x4, 0x8)

@@ -92,7 +92,8 @@ class I2CTarget(Block):
         if offset == 0x6C:
             self.is_enabled = bool(value & 1)
             if not self.is_enabled:
-                # 4.3.10.3: both FIFOs are emptied.
+                # 4.3.17, IC_ENABLE: both FIFOs are emptied. Flags stay until the block is idle;
+                # here it is at once, since the firmware disables none that is not in reset.
                 self.received, self.to_send, self.raw = [], [], 0
                 self.is_addressed = False
         elif offset == 0x10:
@@ -109,7 +110,7 @@ class I2CTarget(Block):
 
     def _set_control(self, value):
         if value & 1 or value & 1 << 6:
-            raise Violation(f"IC_CON {value:#x} makes no target (4.3.10.2.1)")
+            raise Violation(f"IC_CON {value:#x} makes no target (4.3.10.1.1)")
         if value & 1 << 3:
             raise Violation("the relay board's address has 7 bits")
         self.control = value

@@ -21,7 +21,8 @@ from i2c_target import I2CTarget
 from image import FLASH
 
 SRAM, SRAM_SIZE = 0x2000_0000, 264 * 1_024
-#: 2.8.1.2: the ROM puts the second stage into the last bank, and jumps to it with LR 0.
+#: The ROM puts the second stage into the end of the last bank (2.8.1), and jumps to it with LR 0
+#: (its own source, `_flash_boot`).
 STAGE_2_AT = 0x2004_1F00
 #: 2.6.3: the same flash by other ways through the cache.
 FLASH_ALIASES = (0x1000_0000, 0x1100_0000, 0x1200_0000, 0x1300_0000)
@@ -77,7 +78,7 @@ class Pico:
         self.note_pins(0)
 
     def run_pin(self):
-        """The RUN pin low and high again: everything but RAM begins anew (2.12)."""
+        """The RUN pin low and high again: everything but RAM begins anew (2.12.5)."""
         self._keep_ram()
         self.watchdog = blocks.Watchdog(self)
         self.reset_by = "run"
