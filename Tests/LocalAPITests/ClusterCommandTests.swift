@@ -87,6 +87,8 @@ struct ClusterCommandTests {
         let says: String
         var result = CommandAnswer.Result.refused
         var isForgery = false
+        /// Whether busbard's log has it as a finding.
+        var isFound = false
     }
 
     static let id = "00000000000000090000000000000001"
@@ -105,7 +107,7 @@ struct ClusterCommandTests {
             testDescription: "for another device", make: { try command(device: "heater-2") },
             reason: "other_device",
             says: "the command \(id) is for the device \"heater-2\", this is \"heater-1\"",
-            isForgery: true),
+            isForgery: true, isFound: true),
         Row(
             testDescription: "reading is no command", make: { try command(1, "status") },
             reason: "not_for_cluster",
@@ -142,18 +144,18 @@ struct ClusterCommandTests {
             admission: .repeated(.init(result: .refused, refusal: "fatal_alarm")),
             make: { try command() }, reason: "repeated",
             says: "the command \(id) was taken before and is not carried out again; it was "
-                + "answered: fatal_alarm", isForgery: true),
+                + "answered: fatal_alarm", isFound: true),
         Row(
             testDescription: "repeated while it is being carried out", admission: .repeated(nil),
             make: { try command() }, reason: "repeated",
             says: "the command \(id) was taken before and is not carried out again; it is being "
-                + "carried out", isForgery: true),
+                + "carried out", isFound: true),
         Row(
             testDescription: "forgotten", admission: .forgotten, make: { try command() },
             reason: "forgotten",
             says: "the command \(id) expires no later than others that were forgotten, so nobody "
                 + "can tell whether it was taken before: send it again with a new id and a later "
-                + "expiry", isForgery: true),
+                + "expiry", isFound: true),
         Row(
             testDescription: "signed before the inbox began", admission: .beforeInbox,
             make: { try command() }, reason: "before_inbox",
@@ -185,6 +187,8 @@ struct ClusterCommandTests {
         #expect(device.commands.isEmpty)
         #expect(device.received.count == (row.admission == nil ? 0 : 1))
         #expect(device.pulses == (row.isForgery ? [.clusterForgery] : []))
+        let code = row.isForgery ? " (E802)" : ""
+        #expect(device.findingLines == (row.isFound ? ["uplink: \(row.says)\(code)"] : []))
     }
 
     @Test("sent again by an uplink that had no answer: no alarm, no second record, also when late")

@@ -71,7 +71,7 @@ extension LocalServer {
             let text =
                 "the command \(command.id.text) is for the device \"\(command.device)\", this is "
                 + "\"\(backend.description.device)\""
-            noteForgery(text, now: now)
+            note(.commandOtherDevice, text, now: now)
             throw RPCError(.refused, text, reason: "other_device")
         }
         let wall = backend.wall()
@@ -165,13 +165,14 @@ extension LocalServer {
             let text =
                 "the command \(id) was taken before and is not carried out again; "
                 + (before ?? "it is being carried out")
-            if !call.isResent { noteForgery(text, now: now) }
+            if !call.isResent { note(.commandRepeated, text, now: now) }
             return RPCError(.refused, text, reason: "repeated")
         case .forgotten:
             let text =
                 "the command \(id) expires no later than others that were forgotten, so nobody can "
                 + "tell whether it was taken before: send it again with a new id and a later expiry"
-            noteForgery(text, now: now)
+            // Signed and in its time: a repetition at the worst.
+            note(.commandRepeated, text, now: now)
             return RPCError(.refused, text, reason: "forgotten")
         case .beforeInbox:
             return RPCError(
