@@ -70,8 +70,11 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether it goes on until it is told to be over, and is told again while it does. The others
-    /// are single events.
+    /// Whether it holds until it is told to be over. The others are single events, which are only
+    /// counted.
+    public var hasEnd: Bool { isLasting || self == .clientTakenOver }
+
+    /// Whether it goes on until it is told to be over, and is told again while it does.
     public var isLasting: Bool {
         switch self {
         case .noBridge, .eventsRefused, .rolledBack, .journalUnreadable, .messagesRefused: true

@@ -20,12 +20,16 @@ struct UplinkPicture {
     let answer: JSONValue
     let style: Style
 
+    private var status: JSONValue { answer["status"] ?? .null }
+
     var lines: [String] {
         var lines: [String] = []
         if let problem = answer["problem"]?.string { lines.append(style.bad(problem)) }
-        guard let status = answer["status"], status.object != nil else { return lines }
+        guard status.object != nil else { return lines }
         lines.append(headline(status))
-        if let why = status["why"]?.string { lines.append("  " + style.warning("Why: \(why)")) }
+        if let why = status["why"]?.string {
+            lines.append("  " + style.warning("Why\(span(ofWhy: why)): \(why)"))
+        }
         if let nextTry { lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.") }
         if let problem = status["local"]?["problem"]?.string {
             lines.append("  " + style.warning(problem))
@@ -37,9 +41,35 @@ struct UplinkPicture {
         }
         if !findings.isEmpty {
             lines += ["", "  Found since it was started:"]
-            lines += findings.map { "    \(int($0["count"]))x \(text($0["text"]))" }
+            lines += findings.map {
+                "    \(int($0["count"]))x\(moment($0)) \(text($0["text"]))"
+            }
         }
         return lines
+    }
+
+    /// ", for 3 min": where a finding that stands is why.
+    private func span(ofWhy why: String) -> String {
+        let finding = status["findings"]?.array?.first {
+            $0["text"]?.string == why && $0["has_end"]?.bool == true
+                && $0["active"]?.bool == true
+        }
+        return finding.flatMap(age).map { ", for \($0)" } ?? ""
+    }
+
+    /// When there was a finding last, or for how long it stands; with what comes before its text.
+    private func moment(_ finding: JSONValue) -> String {
+        guard finding["active"]?.bool == true else { return ", over:" }
+        guard let age = age(finding) else { return "" }
+        return finding["has_end"]?.bool == true ? ", for \(age):" : ", last \(age) ago:"
+    }
+
+    /// Nil in a status of another boot, whose times nobody can compare.
+    private func age(_ finding: JSONValue) -> String? {
+        guard let at = finding["at_mono_ms"]?.int, let written = status["written_mono_ms"]?.int,
+            let age = answer["age_ms"]?.int
+        else { return nil }
+        return QuantityText.duration(max(0, written + age - at))
     }
 
     /// In ms from now; nil when there is a connection.
@@ -53,7 +83,10 @@ struct UplinkPicture {
     private func headline(_ status: JSONValue) -> String {
         let link = status["link"]
         let state = text(status["state"])
-        let isWell = ["idle", "sending", "local"].contains(state)
+        let isFlowing = ["idle", "sending", "local"].contains(state)
+        // Nothing may wait, and a fault stand all the same.
+        let isWell = isFlowing && (status["why"]?.string == nil || state == "local")
+        let word = isFlowing && !isWell ? "not well (\(state))" : state
         let guarantee = text(status["guarantee"])
         let meaning: String =
             switch guarantee {
@@ -63,7 +96,7 @@ struct UplinkPicture {
             case "broker": "broker (sent, unconfirmed)"
             default: guarantee
             }
-        return "Uplink \(style.paint(state, isWell ? .good : .bad)) to \(text(status["broker"])), "
+        return "Uplink \(style.paint(word, isWell ? .good : .bad)) to \(text(status["broker"])), "
             + "shard \(text(status["shard"])), guarantee \(meaning), round trip "
             + "\(duration(status["ack_round_trip_ms"])), link "
             + "\(duration(link?["delay_ms"])) and \(rate(link?["bytes_per_second"])), "
