@@ -211,7 +211,17 @@ class Commander:
         self.answered(command, "refused", "no_lockout")
         self.one_more_refusal("a reset without a lock-out")
         alarms = self.chain.busbar("alarms").stdout
-        self.expect(alarms, "E701" in alarms)
+        self.expect(alarms, "E701" not in alarms)
+
+    def unknown(self):
+        """What was asked for is in the record, though there is no such method."""
+        command = self.command("power.reset")
+        self.send(command)
+        self.answered(command, "refused", "not_for_cluster")
+        self.one_more_refusal("what the cluster cannot ask for")
+        self.expect(
+            "its method is not recorded",
+            any(b'"method":"power.reset"' in data for _, data in self.taken()))
 
     def bad(self):
         hot = {"target_millicelsius": 43_000}
@@ -289,6 +299,7 @@ def main():
         commander.wait("the uplink is connected", commander.is_connected)
         commander.once()
         commander.reset()
+        commander.unknown()
         commander.bad()
         commander.kills()
         commander.clock()

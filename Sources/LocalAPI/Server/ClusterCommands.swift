@@ -22,6 +22,7 @@ extension LocalServer {
                 members["resent"] = nil
             }
             let command = try Self.read(members)
+            call.asked = command.method
             call.origin = CommandOrigin(id: command.id, by: command.by)
             call.request = RPCRequest(
                 id: request.id, method: command.method, parameters: command.parameters)
@@ -55,7 +56,8 @@ extension LocalServer {
 
     private static func method(of command: ClusterCommand) throws(RPCError) -> Method {
         if let method = Method(rawValue: command.method), method.isForCluster { return method }
-        let known = Method.allCases.filter(\.isForCluster).map(\.rawValue)
+        // A reset is taken only to be refused, so nobody is told to ask for one.
+        let known = Method.allCases.filter { $0.isForCluster && $0 != .reset }.map(\.rawValue)
         throw RPCError(
             .invalidParameters,
             "the cluster cannot ask for \"\(command.method)\": it can ask for "
