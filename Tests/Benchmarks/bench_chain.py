@@ -39,16 +39,24 @@ class Bench:
 
     def start(self, *names):
         if self.link and not self.link.is_running():
-            options = [word for pair in self.link_options.items() for word in pair]
-            self.link.start(
-                [PYTHON, HERE / "link.py", str(self.link_port), str(self.chain.port), *options]
-            )
-            until("the link stands", 10, lambda: answers(self.link_port))
+            self.start_link()
         self.chain.start(*names)
         if "broker" in names:
             until("the broker answers", 10, lambda: answers(self.chain.port))
         if "bridge" in names:
             until("the bridge is ready", 20, lambda: is_ready(self.chain.http_port))
+
+    def start_link(self):
+        options = [word for pair in self.link_options.items() for word in pair]
+        self.link.start(
+            [PYTHON, HERE / "link.py", str(self.link_port), str(self.chain.port), *options]
+        )
+        until("the link stands", 10, lambda: answers(self.link_port))
+
+    def break_link(self):
+        """All its connections end at once, without a word."""
+        self.link.kill()
+        self.start_link()
 
     def start_stripped_uplink(self):
         """As it is on a device: without debugging data."""
@@ -208,9 +216,13 @@ def measure_uplink(programs, table):
         raise SystemExit("bench: the backlog was too small to show what it costs")
     # What is read, packed and under way is bounded by time on the link, not by what waits.
     table.row("  a hundred times the backlog costs", large - small, "KiB", most=512)
+    broken, left = uplink_memory(programs, 20_000, breaks=3)
+    table.row("  at most, when its link breaks three times", broken, "KiB", most=12_288)
+    if not left:
+        raise SystemExit("bench: all was sent before the link broke for the last time")
 
 
-def uplink_memory(programs, backlog):
+def uplink_memory(programs, backlog, breaks=0):
     """KiB over a slow link, and the events that wait in the end."""
     is_idle = backlog <= 32
     bench = Bench(programs, "uplink", None if is_idle else LINK)
@@ -223,19 +235,23 @@ def uplink_memory(programs, backlog):
             bench.last_acknowledged(backlog, 60)
         process = bench.chain.parts["uplink"].process
         found = resident_most(process, 10 if is_idle else 15)
+        for _ in range(breaks):
+            bench.break_link()
+            found = max(found, resident_most(process, 5, after=0))
         return found, bench.uplink_status()["lanes"][2]["unacknowledged"]
     finally:
         bench.stop()
 
 
-def resident_most(process, seconds):
+def resident_most(process, seconds, after=12):
     """KiB in the midst of its work. Not at its start: that touches 4 MB of code which are never
-    needed again, and it gives them back after five seconds and once more after ten.
+    needed again, and it gives them back when it is connected and every five seconds.
     """
-    time.sleep(12)
+    time.sleep(after)
     end = time.monotonic() + seconds
     found = 0
     while time.monotonic() < end:
         found = max(found, resident_kib(process))
-        time.sleep(0.2)
+        # A handshake over the slow link takes a third of a second.
+        time.sleep(0.05)
     return found
