@@ -318,9 +318,6 @@ public struct Controller: ~Copyable {
         if !isTripped {
             outputs.relays = job.relays.union(interlock.holdsK1 ? .power : .none)
             outputs.carriesProof = carriesProof()
-            outputs.dropsPermit = !(interlock.permits || check.wantsEdge)
-        } else {
-            outputs.dropsPermit = !check.wantsEdge
         }
         link.prepare(&outputs, isLeased: check.wantsLease, settings: settings)
     }
@@ -349,7 +346,7 @@ public struct Controller: ~Copyable {
             events: &events)
         let wasTripped = isTripped
         let before = check.step
-        let wasEdge = check.wantsEdge && !outputs.dropsPermit
+        let wasEdge = check.wantsEdge && (!isTripped || isResetting)
         advanceCheck(answer, wasEdge: wasEdge, &events)
         if before == .outputs, check.step == .clock { judgeUncleanStop() }
         cutIfFatal(&events)

@@ -2,7 +2,8 @@ public import RelayBoard
 
 /// What the relay board is to be told in this tick, before anything is read back.
 ///
-/// The default value is the safe state: nothing energised, no heartbeat, permit low.
+/// The default value is the safe state: nothing energised, no heartbeat. The permit line is low in
+/// every tick until its `Verdict`.
 public struct Outputs: Hashable, Sendable {
     public var relays = RelayMask.none
     /// The next number, or nil: the lease is then left to run out.
@@ -15,8 +16,6 @@ public struct Outputs: Hashable, Sendable {
     public var configures = false
     /// Write TRIP; no heartbeat goes with it.
     public var trips = false
-    /// Drive the permit line low before the board is spoken to.
-    public var dropsPermit = true
     /// Read the identity too, not only the status.
     public var readsIdentity = false
 
@@ -42,6 +41,8 @@ public struct BoardAnswer: Hashable, Sendable {
 
 /// What remains to be done in this tick after the board has answered.
 public struct Verdict: Hashable, Sendable {
+    /// What becomes of the permit line, which is low since the tick began: it stays so, or it
+    /// rises, which holds K2 for one drop-out time more.
     public enum Permit: UInt8, Sendable { case low, edge }
 
     public var permit = Permit.low

@@ -4,9 +4,11 @@ public import Units
 public protocol DigitalLines: ~Copyable {
     /// Reads every input once.
     mutating func sample() -> LineReadings
-    /// Makes the permit line change its level once; its monostable stays closed for 300 ms more.
+    /// Lets the permit line rise from low. That edge, and no other, holds K2's monostable closed
+    /// for 300 ms more.
     mutating func permitEdge()
-    /// Drives the permit line low and leaves it there.
+    /// Drives the permit line low, which closes nothing and opens nothing: K2 falls by itself when
+    /// the line does not rise again.
     mutating func permitLow()
 }
 

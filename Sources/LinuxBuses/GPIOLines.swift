@@ -21,7 +21,6 @@ public struct GPIOLines: DigitalLines, ~Copyable {
     /// Reads and writes that the kernel refused.
     public private(set) var failures: UInt64 = 0
     private var readings = LineReadings()
-    private var level: PermitLevel
     private let permit: GPIOLine
     private let powerSense: GPIOLine?
     private let monostable: GPIOLine?
@@ -31,13 +30,11 @@ public struct GPIOLines: DigitalLines, ~Copyable {
     /// Takes all lines; the permit line is driven low.
     public init(_ map: Map) throws(SystemError) {
         let permit = try GPIOLine(map.permit, isOutput: true)
-        let level = PermitLevel(at: KernelClocks.monotonic())
         let powerSense = try Self.input(map.powerSense)
         let monostable = try Self.input(map.monostable)
         let resetInput = try Self.input(map.resetInput)
         let emergencyStop = try Self.input(map.emergencyStop)
         self.permit = permit
-        self.level = level
         self.powerSense = powerSense
         self.monostable = monostable
         self.resetInput = resetInput
@@ -75,24 +72,11 @@ public struct GPIOLines: DigitalLines, ~Copyable {
         return level ? .active : .inactive
     }
 
-    public mutating func permitEdge() {
-        let now = KernelClocks.monotonic()
-        let (first, second) = level.edge(at: now)
-        drivePermit(first, now)
-        if let second { drivePermit(second, now) }
-    }
+    public mutating func permitEdge() { drivePermit(high: true) }
 
-    /// Low, and stays so; but for a line that stands high since before K2 fell: see `PermitLevel`.
-    public mutating func permitLow() {
-        let now = KernelClocks.monotonic()
-        if !level.isStanding(at: now) { drivePermit(false, now) }
-    }
+    public mutating func permitLow() { drivePermit(high: false) }
 
-    private mutating func drivePermit(_ isHigh: Bool, _ now: Int64) {
-        guard permit.drive(isHigh) else {
-            failures &+= 1
-            return
-        }
-        level.note(isHigh, at: now)
+    private mutating func drivePermit(high isHigh: Bool) {
+        if !permit.drive(isHigh) { failures &+= 1 }
     }
 }

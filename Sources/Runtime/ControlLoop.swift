@@ -40,15 +40,15 @@ public struct ControlLoop<
         let outputs = controller.decide(&inputs, events: &events)
         region.exit()
 
-        // A cut goes out by its fastest way first, and no way waits for another.
-        if outputs.dropsPermit { lines.permitLow() }
+        // Low in every tick, until its verdict lets the line rise: who hangs or dies from here on
+        // leaves it low, and a line that stays high does not rise either.
+        lines.permitLow()
         let answer = board.exchange(outputs)
 
         region.enter()
         let verdict = controller.settle(answer, events: &events)
         region.exit()
         if verdict.tripsNow {
-            lines.permitLow()
             // Whether it arrived is seen by the next tick's status; until the board reads back as
             // tripped the TRIP is written again in each tick, and the lease is renewed by none.
             board.trip()

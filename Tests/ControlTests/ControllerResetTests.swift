@@ -270,7 +270,7 @@ struct ControllerResetTests {
         #expect(rig.refusals == [.conditionHolds])
         #expect(rig.controller.interlockState == .tripped)
         #expect(rig.outputs.heartbeat == nil && !rig.outputs.arms, "not even in this tick")
-        #expect(rig.outputs.trips && rig.outputs.dropsPermit)
+        #expect(rig.outputs.trips)
         #expect(rig.verdict.permit == .low)
     }
 }

@@ -13,7 +13,6 @@ struct ControllerTests {
         let outputs = Outputs()
         #expect(outputs.relays == .none)
         #expect(outputs.heartbeat == nil)
-        #expect(outputs.dropsPermit)
         #expect(!outputs.arms && !outputs.carriesProof && !outputs.trips)
         #expect(Verdict().permit == .low)
         guard case .unreadable = Recollection().lockout else {
@@ -55,7 +54,7 @@ struct ControllerTests {
         rig.run(to: rig.time + 1_000)
         let outputs = rig.outputs
         #expect(outputs.relays == RelayMask.valve.union(.pump).union(.power))
-        #expect(outputs.carriesProof && !outputs.dropsPermit)
+        #expect(outputs.carriesProof)
         #expect(rig.verdict.permit == .edge)
         #expect(rig.controller.interlockState == .closed)
         #expect(rig.edges.suffix(5) == (0..<5).map { rig.time - 400 + $0 * 100 }[...])
@@ -68,7 +67,6 @@ struct ControllerTests {
         rig.node.gas = true
         while rig.controller.interlockState != .tripped, rig.time < 100_000 { rig.tick() }
         let outputs = rig.outputs
-        #expect(outputs.dropsPermit)
         #expect(outputs.trips)
         #expect(outputs.heartbeat == nil)
         #expect(outputs.relays == .none)
@@ -122,7 +120,8 @@ struct ControllerTests {
         rig.tick()
         let outputs = rig.outputs
         #expect(!rig.verdict.tripsNow)
-        #expect(outputs.heartbeat == nil && outputs.relays == .none && outputs.dropsPermit)
+        #expect(outputs.heartbeat == nil && outputs.relays == .none)
+        #expect(rig.verdict.permit == .low)
     }
 
     @Test("a FATAL in a tick in which the self-check wanted an edge: no edge is made")

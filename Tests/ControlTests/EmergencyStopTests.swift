@@ -46,7 +46,7 @@ struct EmergencyStopTests {
         #expect(rig.controller.lockout.isLocked == false)
         rig.tick()
         #expect(rig.controller.lockout.firstOut == .emergencyStop)
-        #expect(rig.outputs.dropsPermit)
+        #expect(rig.verdict.permit == .low)
         rig.isStopped = false
         rig.run(to: 20_000)
         #expect(rig.controller.lockout.firstOut == .emergencyStop)

@@ -65,12 +65,22 @@ struct SelfCheckLeaseTests {
             edges += 1
         }
         #expect(edges == Int(SelfCheck.permitEdges))
-        #expect(edges.isMultiple(of: 2), "after an odd edge, driving the line low is one more")
         bench.monostable = .active
         bench.run(ticks: row.drop / 100 - 1)
         bench.monostable = .inactive
         bench.tick()
         #expect(bench.check.step == (row.passes ? .sensors : .failed))
+    }
+
+    @Test("step 7: a monostable that does not retrigger, 300 ms from the first edge, fails")
+    func permitIsRetriggered() {
+        var bench = Bench(.permit)
+        bench.monostable = .active
+        bench.run(ticks: 3)
+        #expect(!bench.check.wantsEdge)
+        bench.monostable = .inactive
+        bench.tick()
+        #expect(bench.failure == .selfCheck)
     }
 
     /// Edges at 0, then K2 is seen closed until 300 ms after the last one.

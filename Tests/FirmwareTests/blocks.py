@@ -41,7 +41,8 @@ class Resets(Block):
 
     name = "RESETS"
     ALL = 0x01FF_FFFF
-    # What the boot ROM itself took out of reset to read the flash (2.8.1): io_qspi, pads_qspi.
+    # What the boot ROM took out of reset to read the flash: io_qspi, pads_qspi. By its own source
+    # timer and pads_bank0 too: held here, so that a firmware is found that forgets them.
     AFTER_ROM = ALL & ~(1 << 6 | 1 << 9)
 
     def __init__(self, chip):
@@ -80,7 +81,8 @@ class PowerOnStateMachine(Block):
 
 
 class ChipReset(Block):
-    """2.12: VREG_AND_CHIP_RESET, whose CHIP_RESET tells power-on from the RUN pin."""
+    """2.12.7: VREG_AND_CHIP_RESET, whose CHIP_RESET tells power-on from the RUN pin. A reset by
+    the watchdog leaves it as it was (2.13.2)."""
 
     name = "VREG_AND_CHIP_RESET"
     known = (0x0, 0x4)
@@ -190,8 +192,12 @@ class Timer(Block):
 
 
 class Watchdog(Block):
-    """4.7.6. Counts down twice in each tick (erratum RP2040-E1). Scratch registers and REASON
-    outlive its own resets, and nothing else does."""
+    """4.7.6. Counts down twice in each tick (4.7.3, erratum RP2040-E1). Of this block, scratch
+    registers and REASON outlive its own resets.
+
+    By 4.7.1 only power and RUN reset it, so CTRL and TICK would outlive them too: here they begin
+    anew, as if nobody had set them, and no tick runs before TICK is written.
+    """
 
     name = "WATCHDOG"
     known = tuple(range(0x0C, 0x2C, 4))
@@ -268,7 +274,7 @@ class IOBank(Block):
         if offset % 8 != 4 or offset >= 240:
             raise Violation(f"IO_BANK0+{offset:#x} was written, which is not modelled")
         if value & ~0x1F:
-            raise Violation("overrides of pins (2.19.2) are not modelled")
+            raise Violation("overrides of pins (2.19.6.1) are not modelled")
         self.registers[offset] = value
         self.chip.refresh_pins()
 
@@ -356,6 +362,15 @@ class SerialInterface(Block):
     name = "XIP_SSI"
     known = (0x00, 0x04, 0x08, 0x10, 0x14, 0xF4)
 
+    def __init__(self, chip):
+        super().__init__(chip)
+        self.hand_over()
+
+    def hand_over(self):
+        """As the boot ROM leaves it (its source, `flash_init_spi`): on, for frames of one byte that
+        are sent and received, with a clock of a sixth."""
+        self.registers = {0x00: 7 << 16, 0x08: 1, 0x14: 6}
+
     def write(self, offset, value):
         if offset in (0x00, 0x04, 0x14, 0xF4) and self.is_on:
             raise Violation(f"XIP_SSI+{offset:#x} was written while the SSI is on (4.10.13)")
@@ -380,7 +395,7 @@ class SerialInterface(Block):
 
 
 class CacheControl(Block):
-    """2.6.3.2: XIP_CTRL."""
+    """2.6.3.6: XIP_CTRL."""
 
     name = "XIP_CTRL"
     known = (0x0, 0x4, 0x8)

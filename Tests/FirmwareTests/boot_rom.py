@@ -144,8 +144,7 @@ class BootROM:
             raise Violation("flash_exit_xip before connect_internal_flash")
         self.is_mapped = self.is_flushed = False
         self.chip.map_flash(False)
-        # The ROM has set the SSI up for its own commands.
-        self.chip.ssi.registers[0x08] = 0
+        self.chip.ssi.hand_over()
 
     def _RE(self, offset, count, block, command):
         self._expect_serial("flash_range_erase")

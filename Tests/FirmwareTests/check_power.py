@@ -147,6 +147,15 @@ class Core(unittest.TestCase):
         self.expect_reset(BURN, since)
         self.assertEqual(self.host.status().boots, boots + 1 & 0xFF)
 
+    def test_a_bite_leaves_the_oscillators_running(self):
+        """And CHIP_RESET says what it said before: it knows no watchdog (2.12.7)."""
+        crystal = self.chip.crystal
+        self.chip.hang()
+        self.board.run(110)
+        self.assertEqual(self.chip.resets, 1)
+        self.assertIs(self.chip.crystal, crystal)
+        self.assertEqual(self.chip.blocks[0x4006_4000].read(0x8), 1 << 8)
+
     def test_a_pass_that_is_not_whole(self):
         """P10: it goes round and does not feed, because one stage has left no mark."""
         self.board.energise(BURN)

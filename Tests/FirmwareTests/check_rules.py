@@ -228,6 +228,17 @@ class Bus(unittest.TestCase):
             self.host.raw_read(host.STATUS, count)
             self.assertEqual(self.host.read(host.IDENTITY)[:4], b"BUSB", f"after {count} bytes")
 
+    def test_a_read_that_another_breaks_into(self):
+        """Somebody pulls SDA low while the board sends: the next command must be heard."""
+        self.chip.i2c.start(host.ADDRESS, reads=False)
+        self.chip.i2c.send(host.STATUS)
+        self.chip.i2c.start(host.ADDRESS, reads=True)
+        self.chip.i2c.receive()
+        self.chip.i2c.lose()
+        self.board.run(1)
+        self.host.trip()
+        self.assertTrue(self.host.status().tripped)
+
     def test_a_long_write(self):
         """More than the FIFO holds, in one go; and what comes after is heard."""
         self.host.raw_write(bytes(range(64)))

@@ -92,7 +92,8 @@ class I2CTarget(Block):
         if offset == 0x6C:
             self.is_enabled = bool(value & 1)
             if not self.is_enabled:
-                # 4.3.10.3: both FIFOs are emptied.
+                # 4.3.17, IC_ENABLE: both FIFOs are emptied. Flags stay until the block is idle;
+                # here it is at once, since the firmware disables none that is not in reset.
                 self.received, self.to_send, self.raw = [], [], 0
                 self.is_addressed = False
         elif offset == 0x10:
@@ -109,16 +110,22 @@ class I2CTarget(Block):
 
     def _set_control(self, value):
         if value & 1 or value & 1 << 6:
-            raise Violation(f"IC_CON {value:#x} makes no target (4.3.10.2.1)")
+            raise Violation(f"IC_CON {value:#x} makes no target (4.3.10.1.1)")
         if value & 1 << 3:
             raise Violation("the relay board's address has 7 bits")
         self.control = value
+
+    def _abort(self, source):
+        """4.3.17, IC_RAW_INTR_STAT, TX_ABRT: both FIFOs are emptied, and stay empty until the
+        interrupt is cleared."""
+        self.received, self.to_send = [], []
+        self.raw |= TX_ABRT
+        self.abort_source |= source
 
     def _send(self, byte):
         if not self.is_enabled:
             raise Violation("IC_DATA_CMD was written while the block is off")
         if self.raw & TX_ABRT:
-            # 4.3.17, TX_ABRT: the FIFO stays flushed until the interrupt is cleared.
             return
         if len(self.to_send) == DEPTH:
             self.raw |= TX_OVER
@@ -157,12 +164,15 @@ class I2CTarget(Block):
             self.raw |= RD_REQ
             if self.to_send:
                 # 4.3.10.1.2: what is left from the last read is flushed, with an abort.
-                self.to_send = []
-                self.raw |= TX_ABRT
-                self.abort_source |= 1 << 13
+                self._abort(1 << 13)
 
     def send(self, byte, limit=10_000):
         self._expect_addressed()
+        if self.raw & TX_ABRT:
+            # Whether it is acknowledged is not said; here it is, and so lost unseen.
+            self.is_first = False
+            self._byte(lambda: True, limit)
+            return
         if len(self.received) == DEPTH:
             if not self.holds_when_full:
                 self.raw |= RX_OVER
@@ -186,9 +196,20 @@ class I2CTarget(Block):
         byte = self.to_send.pop(0)
         if is_last:
             self.raw |= RX_DONE
+            if self.to_send:
+                # 4.3.10.1.4: more than the host wanted is flushed, with an abort.
+                self._abort(0)
         elif not self.to_send:
             self.raw |= RD_REQ
         return byte
+
+    def lose(self, limit=10_000):
+        """The host wants a byte, and somebody else holds SDA low while this target sends a 1 of it
+        (4.3.17, ABRT_SLV_ARBLOST): it lets go and sends no more."""
+        self._expect_addressed()
+        self._byte(lambda: bool(self.to_send), limit)
+        self._abort(1 << 14 | 1 << 12)
+        self.is_addressed = False
 
     def stop(self):
         # 4.3.17, STOP_DET_IFADDRESSED: otherwise every STOP on the bus counts.

@@ -21,7 +21,8 @@ from i2c_target import I2CTarget
 from image import FLASH
 
 SRAM, SRAM_SIZE = 0x2000_0000, 264 * 1_024
-#: 2.8.1.2: the ROM puts the second stage into the last bank, and jumps to it with LR 0.
+#: The ROM puts the second stage into the end of the last bank (2.8.1), and jumps to it with LR 0
+#: (its own source, `_flash_boot`).
 STAGE_2_AT = 0x2004_1F00
 #: 2.6.3: the same flash by other ways through the cache.
 FLASH_ALIASES = (0x1000_0000, 0x1100_0000, 0x1200_0000, 0x1300_0000)
@@ -35,6 +36,9 @@ APB = {
     0x4004_4000: I2CTarget, 0x4005_4000: blocks.Timer, 0x4006_0000: blocks.RingOscillator,
     0x4006_4000: blocks.ChipReset,
 }
+#: Bits in PSM WDSEL (2.13.5). They come first in its order, so a watchdog reset that does not
+#: select them leaves them running as they are (2.13.4).
+OSCILLATORS = {0x4006_0000: 1 << 0, 0x4002_4000: 1 << 1}
 
 
 class Pico:
@@ -77,7 +81,7 @@ class Pico:
         self.note_pins(0)
 
     def run_pin(self):
-        """The RUN pin low and high again: everything but RAM begins anew (2.12)."""
+        """The RUN pin low and high again: everything but RAM begins anew (2.12.5)."""
         self._keep_ram()
         self.watchdog = blocks.Watchdog(self)
         self.reset_by = "run"
@@ -96,20 +100,22 @@ class Pico:
         self.watchdog.reason = self.bite
         self.resets += 1
         self.skips_a_stage = False
-        self.reset_by = "watchdog"
-        self._boot()
+        selected = self.blocks[0x4001_0000].read(0x8)
+        self._boot({
+            base: self.blocks[base] for base, bit in OSCILLATORS.items() if not selected & bit})
 
     def _keep_ram(self):
         self.ram = bytearray(self.core.mem_read(SRAM, SRAM_SIZE))
 
-    def _boot(self):
-        """Everything in reset, then the ROM: check the second stage, and jump to it (2.8.1)."""
+    def _boot(self, kept=()):
+        """Everything but KEPT blocks in reset, then the ROM: check the second stage, and jump to it
+        (2.8.1)."""
         self.bite = None
         self.has_passed_time = self.is_stopped = self.is_done_again = False
         self.deadline = self.elapsed
         self.until = None
         self.inputs = 0
-        self.blocks = {base: block(self) for base, block in APB.items()}
+        self.blocks = {base: block(self) for base, block in APB.items()} | dict(kept)
         self.blocks[0x4005_8000] = self.watchdog
         self.sio = blocks.SingleCycleIO(self)
         self.ssi = blocks.SerialInterface(self)

@@ -25,6 +25,43 @@ struct ControlLoopTests {
         mutating func permitLow() {}
     }
 
+    /// What the loop did to board and permit line, in order.
+    final class Diary {
+        var acts: [String] = []
+    }
+
+    struct NotedBoard: RelayPort, ~Copyable {
+        let diary: Diary
+        mutating func exchange(_ outputs: Outputs) -> BoardAnswer {
+            diary.acts.append("exchange")
+            return BoardAnswer()
+        }
+        mutating func trip() -> BoardAnswer.Transfer {
+            diary.acts.append("trip")
+            return .failed
+        }
+    }
+
+    struct NotedLines: DigitalLines, ~Copyable {
+        let diary: Diary
+        mutating func sample() -> LineReadings { LineReadings() }
+        mutating func permitEdge() { diary.acts.append("edge") }
+        mutating func permitLow() { diary.acts.append("low") }
+    }
+
+    @Test("in each tick the permit line is low before the board is spoken to")
+    func lowFirst() {
+        let diary = Diary()
+        var loop = ControlLoop(
+            bus: NoBus(), board: NotedBoard(diary: diary), lines: NotedLines(diary: diary),
+            mail: ThreadedMailbox(Postbox()),
+            controller: Controller(plan: ControlPlan(), recollection: Recollection()),
+            region: UnwatchedRegion())
+        for tick in 0..<3 { loop.tick(at: Instant(Int64(tick) * 100)) }
+        // A lockout record that nobody can read is a lockout: no edge, ever.
+        #expect(diary.acts == ["low", "exchange", "low", "exchange", "low", "exchange"])
+    }
+
     @Test("facts beyond a tick's buffer raise E604 in the next tick, and are stated as a number")
     func fullBuffer() {
         let post = Postbox()

@@ -67,7 +67,7 @@ def status(guest):
 
 
 def hold(number, mask, times, then=""):
-    """A script that holds relays: a heartbeat each 100 ms, and two edges of the permit line."""
+    """A script that holds relays: a heartbeat each 100 ms, and a pulse of the permit line."""
     lines = []
     for index in range(times):
         lines.append(block_write(0x02, (number + index) & 0xFF, mask, 0))

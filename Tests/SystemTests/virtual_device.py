@@ -187,11 +187,7 @@ def judge_open(judge, what, lines, since, lease, permit):
 
 
 def judge_ran_out(judge, what, device, mark, lease=500, drop_out=301):
-    """Nobody opened anything: the lease ended after the last heartbeat, K2 after the last edge.
-
-    A line falls back to its pull when the process that drove it dies. On a high line that is one
-    more edge; it is in the log, and so it counts.
-    """
+    """Nobody opened anything: the lease ended after the last heartbeat, K2 after the last edge."""
     all_lines = Lines(device.log.lines())
     lines = device.log.since(mark)
     for change in ("relay element off", "relay power off"):

@@ -19,9 +19,9 @@ struct SelfCheck: Sendable {
     /// K2 drops between these after the last edge (§7.6, step 7).
     static let dropEarliest = Milliseconds(200)
     static let dropLatest = Milliseconds(400)
-    /// Even, so that the line is low after them. Driving it low then changes nothing: a monostable
-    /// that either edge retriggers would take that change for one more edge, which nobody counts.
-    static let permitEdges: UInt8 = 4
+    /// Three, a tick apart: a monostable that does not retrigger drops out 300 ms after the first,
+    /// so 100 ms after the last, which is seen to be too early. Four would end as it triggers anew.
+    static let permitEdges: UInt8 = 3
     /// Looks at K2 in a row that came too late to tell; chosen. A machine that late for so long, or
     /// a K2 that is really slow, is no start.
     static let permitLooks: UInt8 = 3

@@ -5,8 +5,8 @@ public import Units
 /// The digital lines in memory, and K2: a retriggerable monostable that stays closed for its
 /// drop-out time after each edge of the permit line.
 ///
-/// Driving the line low retriggers nothing. So K2 opens its drop-out time after the last edge,
-/// whether the line was driven low or the process just stopped.
+/// An edge is a rise; driving the line low retriggers nothing. So K2 opens its drop-out time after
+/// the last edge, whether the line was driven low or the process just stopped.
 public struct SimulatedLines: DigitalLines, ~Copyable {
     /// The time of the simulated world; set before each tick.
     public var now = Instant(0)
@@ -14,8 +14,8 @@ public struct SimulatedLines: DigitalLines, ~Copyable {
     public internal(set) var readings = LineReadings()
     public private(set) var edges: UInt64 = 0
     public private(set) var lastEdge = Instant.never
-    /// Whether the line keeps changing, as far as the hardware can know: from an edge until the
-    /// line is driven low or K2 has dropped out.
+    /// Whether the line keeps changing, as far as the hardware can know: from an edge until a tick
+    /// has left the line low or K2 has dropped out. Asked between two ticks, not within one.
     public private(set) var isPermitted = false
     private let dropOut: Milliseconds
 

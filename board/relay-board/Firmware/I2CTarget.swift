@@ -23,15 +23,19 @@ struct I2CTarget: ~Copyable {
         Resets.reset.set(Resets.i2c0)
         Resets.release(Resets.i2c0)
         I2C0.enable.value = 0
+        // The bus may be busy, and a wire that is low would look like a START to a target that has
+        // just left reset. The block leaves it as a controller, and may become a target six cycles
+        // later (data sheet, "I2C", "Initial configuration"), fewer than the accesses above take.
         // Target only; fast mode; STOP is told only to whoever was addressed; a full FIFO holds
         // the clock in place of losing bytes.
         I2C0.control.value = 2 << 1 | 1 << 7 | 1 << 9
         I2C0.targetAddress.value = UInt32(Register.address)
         I2C0.generalCall.value = 0
         I2C0.interruptMask.value = 0
-        // At 12 MHz: data changes 250 ns after the clock has fallen, and stands 250 ns before it is
-        // let go; spikes of up to 83 ns are filtered. Out of reset the filter has 583 ns, as long
-        // as the clock of a fast bus is high.
+        // At 12 MHz: data changes 583 ns after the clock has fallen, since a target holds it for
+        // seven cycles whatever less is asked for (data sheet, IC_SDA_HOLD), and stands 250 ns
+        // before the clock is let go; spikes of up to 83 ns are filtered. Out of reset the filter
+        // has 583 ns, as long as the clock of a fast bus is high.
         I2C0.dataHold.value = 3
         I2C0.dataSetup.value = 4
         I2C0.spikeLength.value = 1
@@ -42,6 +46,9 @@ struct I2CTarget: ~Copyable {
     mutating func serve(_ core: inout RelayBoardCore) {
         receive(&core)
         let flags = I2C0.rawInterrupts.value
+        // Somebody else pulled the data line low while a 1 was sent. Until this is read both FIFOs
+        // are held empty, and what the host writes would be lost (data sheet, IC_RAW_INTR_STAT).
+        if flags & I2C0.abort != 0 { _ = I2C0.clearAbort.value }
         if flags & I2C0.readRequest != 0 { answer(&core) }
         endIfStopped(&core)
         watchForStall()

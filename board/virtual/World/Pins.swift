@@ -8,7 +8,7 @@ import LinuxHAL
 struct Pins: ~Copyable {
     private let folder: String
     private let permit: Descriptor
-    private(set) var isPermitHigh = false
+    private var isPermitHigh = false
 
     private init(folder: String, permit: consuming Descriptor) {
         self.folder = folder
@@ -17,18 +17,19 @@ struct Pins: ~Copyable {
 
     /// - Parameters:
     ///   - folder: of the chip in sysfs.
-    ///   - permit: offset of the line that the controller keeps changing.
+    ///   - permit: offset of the line that rises in each tick.
     static func open(folder: String, permit: Int) throws(SystemError) -> Pins {
         let value = try Descriptor(
             opening: "\(folder)/sim_gpio\(permit)/value", O_RDONLY,
             advice: "the virtual board's init makes the chip; look at its console log")
         var pins = Pins(folder: folder, permit: value)
-        _ = pins.readPermit()
+        _ = pins.permitRises()
         return pins
     }
 
-    /// - Returns: whether the level is another than at the last call.
-    mutating func readPermit() -> Bool {
+    /// - Returns: whether the line rose since the last call. Within a tick it is low for as long as
+    ///   the board is spoken to, and the board is us: so no rise is missed.
+    mutating func permitRises() -> Bool {
         var character: UInt8 = 0
         guard pread(permit.number, &character, 1, 0) == 1 else {
             complain("the permit line cannot be read: errno \(errno)")
@@ -36,7 +37,7 @@ struct Pins: ~Copyable {
         }
         let isHigh = character == UInt8(ascii: "1")
         defer { isPermitHigh = isHigh }
-        return isHigh != isPermitHigh
+        return isHigh && !isPermitHigh
     }
 
     /// Drives an input.

@@ -109,9 +109,9 @@ struct WorldLoop: ~Copyable {
         let now = (microseconds - origin) / 1_000
         world.begin(at: Instant(now), bus: &bus, board: &board, lines: &lines)
         sendFrames(microseconds)
-        if pins.readPermit() {
+        if pins.permitRises() {
             lines.permitEdge()
-            note("permit \(pins.isPermitHigh ? "high" : "low")", microseconds)
+            note("permit edge", microseconds)
         }
         if isAsked || i2c.isHolding { serveBoard(now, microseconds) }
         if isHeard { hearController(microseconds) }
