@@ -25,7 +25,7 @@ public struct Finding: Hashable, Sendable {
     }
 
     public enum Area: UInt8, Sendable, CaseIterable {
-        case site, can, relayBoard, lines, watchdog, realTime, clock, storage, accounts, service
+        case site, accounts, can, relayBoard, lines, watchdog, clock, storage, service, realTime
         case uplink, supply, cover
 
         public var name: String {
@@ -71,17 +71,18 @@ public struct Finding: Hashable, Sendable {
 
 /// All findings about one device.
 public struct Examination: Hashable, Sendable {
-    /// By area, in the order in which a person would look.
+    /// In the order in which a person mends: what another thing needs comes before that. The
+    /// installation brings all files; accounts own devices and folders; a start needs those.
     public let findings: [Finding]
 
     /// Judges everything that is in `facts`.
     public init(_ facts: Facts) {
         findings =
-            facts.siteFindings + facts.canFindings + facts.relayBoardFindings
-            + facts.lineFindings + facts.watchdogFindings + facts.realTimeFindings
-            + facts.clockFindings + facts.storageFindings + facts.accountFindings
-            + facts.serviceFindings + facts.uplinkFindings + facts.supplyFindings
-            + facts.coverFindings
+            facts.installationFindings + facts.siteFindings + facts.accountFindings
+            + facts.canFindings + facts.relayBoardFindings + facts.lineFindings
+            + facts.watchdogFindings + facts.clockFindings + facts.storageFindings
+            + facts.serviceFindings + facts.realTimeFindings + facts.uplinkFindings
+            + facts.supplyFindings + facts.coverFindings
     }
 
     public func count(_ level: Finding.Level) -> Int { findings.count { $0.level == level } }

@@ -39,6 +39,8 @@ public enum Limits {
     public static let rows = 1_000
     /// How far back the alarm measures may go: 100,000 days, what `--since` can say.
     public static let performanceSpan = Milliseconds(100_000 * 86_400_000)
+    /// How long an alarm may be hidden: the controller's own limit (alarms and events, shelved).
+    public static let shelf = Milliseconds(12 * 3_600_000)
     /// Refused users that are remembered, so that each raises its alarm once.
     public static let refusedUsers = 256
 }

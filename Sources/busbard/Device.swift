@@ -82,9 +82,13 @@ final class Device {
         let device = LocalDevice(
             description, links, queues, clock, uplink: uplinkStatusDirectory,
             takesBoardFaults: board == .simulated)
-        var policy = AccessPolicy(site.roles)
+        var unknown = UnknownAccounts()
+        var policy = AccessPolicy(site.roles, unknown: &unknown)
         // A simulated board harms nobody: whoever started it may play with all of it.
         if board != .raspberryPi { policy.allow(user: geteuid(), .admin) }
+        if let sentence = unknown.sentence(isTrial: board != .raspberryPi) {
+            Log.line("busbard: \(sentence)")
+        }
         return try StartError.wrapping { () throws(ListenError) in
             try LocalServer(
                 path: path, group: SystemAccounts.groupID(named: "busbar"), policy: policy,
@@ -229,39 +233,6 @@ final class Device {
         } catch {
             Log.line("busbard: no boot id: \(error)")
             return .random()
-        }
-    }
-}
-
-extension AccessPolicy {
-    /// The site file's roles, with names turned into the system's numbers. A name that the system
-    /// does not know gets nobody in, and says so.
-    init(_ roles: Roles) {
-        self.init()
-        for (members, role) in [
-            (roles.viewers, Role.viewer), (roles.cluster, .cluster),
-            (roles.technicians, .technician), (roles.admins, .admin),
-        ] {
-            for account in members.users {
-                if let id = account.number(SystemAccounts.userID) { allow(user: id, role) }
-            }
-            for account in members.groups {
-                if let id = account.number(SystemAccounts.groupID) { allow(group: id, role) }
-            }
-        }
-    }
-}
-
-extension Roles.Account {
-    fileprivate func number(_ lookUp: (String) -> UInt32?) -> UInt32? {
-        switch self {
-        case .id(let number): return number
-        case .name(let name):
-            let number = lookUp(name)
-            if number == nil {
-                Log.line("busbard: the site file gives a role to \"\(name)\", unknown here")
-            }
-            return number
         }
     }
 }

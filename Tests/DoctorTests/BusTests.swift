@@ -232,9 +232,9 @@ struct BusTests {
                     mend: "systemctl daemon-reexec, by which systemd lets go of it "
                         + "(80-busbar.conf); then see who has it: fuser -v /dev/watchdog"),
                 Finding(
-                    .realTime, .note, "priority and locked memory: busbard does not run"),
-                Finding(
                     .service, .fault, "nobody answers", mend: "systemctl start busbard"),
+                Finding(
+                    .realTime, .note, "priority and locked memory: busbard does not run"),
             ])
     }
 

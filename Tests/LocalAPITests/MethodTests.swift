@@ -115,6 +115,18 @@ struct MethodTests {
         #expect(device.audits.count == 1 && device.audits[0].refusal?.message == row.message)
     }
 
+    @Test("a shelf beyond 12 h is refused in minutes, which are the parameter's, and in hours")
+    func longShelf() throws {
+        let served = try ServedDevice(FakeDevice())
+        defer { served.stop() }
+        let client = try RawClient(served.path)
+        let error = try client.call(
+            "alarms.shelve", "{\"code\":\"E304\",\"minutes\":721,\"reason\":\"noise\"}")["error"]
+        #expect(
+            error?["message"]?.string
+                == "alarms.shelve: \"minutes\" must be an integer from 1 to 720 (12 h), found 721")
+    }
+
     @Test("a loop that does not answer is said so after 2 s")
     func hungLoop() throws {
         let device = FakeDevice()

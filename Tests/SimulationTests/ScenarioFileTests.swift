@@ -108,6 +108,8 @@ struct TraceTests {
                        {"what":"alarm","code":"E103","by":30000},
                        {"what":"relay","id":"pump","on":true,"never":true},
                        {"what":"alarms","codes":[]},
+                       {"what":"alarms","codes":["E103","E201"]},
+                       {"what":"firstOut","code":"E103"},
                        {"what":"intervals","id":"spark","are":[[26000,27100]]}]}
             """
         let scenario = try Scenario(Array(text.utf8), file: "wrong.json")
@@ -115,9 +117,12 @@ struct TraceTests {
         #expect(
             result.failures.map(\.description) == [
                 "wrong: at 25900 ms: expected relay valve on, found off, it at 26000 ms",
-                "wrong: by 30000 ms: expected alarm E103 raised, found it never",
+                "wrong: by 30000 ms: expected alarm E103 gas leak raised, found it never",
                 "wrong: never: expected relay pump on, found it at 1000 ms",
-                "wrong: expected alarms none, found E001",
+                "wrong: expected alarms none, found E001 job started",
+                "wrong: expected alarms E103 gas leak; E201 no temperature rise, found E001 job "
+                    + "started",
+                "wrong: expected first-out E103 gas leak, found none",
                 "wrong: expected relay spark on at 26000–27100, found 26000–27000",
             ])
     }

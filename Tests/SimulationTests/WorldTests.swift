@@ -285,7 +285,7 @@ struct WorldTests {
         #expect(
             report.lines == [
                 "plain run: ended in PRECIRC with the power CLOSED, water 20.0 to 20.0 °C, heat on "
-                    + "for 0.0 s, 10.0 s, alarms E001"
+                    + "for 0.0 s, 10.0 s, alarms: E001 job started"
             ])
         #expect(report.virtualMs == 10_000)
         // With a preroll of 10 s.
@@ -294,6 +294,10 @@ struct WorldTests {
         options.durationMs = nil
         let judged = simulate(options, host: SimulateHost()).lines
         #expect(judged.first?.contains(": ok, LOCKED OUT by E103 gas leak, ") == true, "\(judged)")
+        #expect(
+            judged.first?.hasSuffix(
+                ", alarms: E311 single gas sample; E103 gas leak; E701 reset refused") == true,
+            "\(judged)")
     }
 
     @Test("an action that is not the world's is refused where the world is played live")

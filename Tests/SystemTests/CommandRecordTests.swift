@@ -12,6 +12,8 @@ struct CommandRecordTests {
             "alarms", "shelve", "E304", "--for", "30m", "--reason", "probe is replaced", "--name",
             "Anna Berg")
         #expect(shelved.code == 0, "\(shelved.error)")
+        #expect(
+            shelved.output == "E304 is hidden for 30 min; it goes on being watched and recorded.\n")
         #expect(try daemon.busbar("heating", "target", "95").code == 4)
         try daemon.waitUntil("both commands are recorded", within: 5) {
             try Self.events(daemon).count { $0["type"]?.string == "command.answered.v1" } == 2

@@ -19,6 +19,20 @@ struct ErrorTests {
             testDescription: "wrong usage", arguments: ["watch", "--hz", "11"], code: 2,
             message: "--hz must be 1 to 10, found 11"),
         Row(
+            testDescription: "a shelf that is too long, in the words that were typed",
+            arguments: ["alarms", "shelve", "E304", "--for", "13h", "--reason", "x"], code: 2,
+            message: "--for 13h is too long: an alarm can be hidden for at most 12 h"),
+        Row(
+            testDescription: "a shelf that is a second too long",
+            arguments: ["alarms", "shelve", "E304", "--for", "43201s", "--reason", "x"], code: 2,
+            message: "--for 43201s is too long: an alarm can be hidden for at most 12 h"),
+        Row(
+            testDescription: "the longest shelf, and no daemon",
+            arguments: [
+                "alarms", "shelve", "E304", "--for", "12h", "--reason", "x", "--socket",
+                "/nonexistent/s",
+            ], code: 3, message: "nobody answers at /nonexistent/s (No such file or directory): "),
+        Row(
             testDescription: "a missing argument", arguments: ["why"], code: 2,
             message: "Missing expected argument '<subject>'"),
         Row(

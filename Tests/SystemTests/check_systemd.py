@@ -153,7 +153,8 @@ class Systemd:
         """busbard waits for its devices, not for ever, and systemd leaves it the watchdog."""
         found = self.container.run("systemctl", "show", "-p", "RuntimeWatchdogUSec", "--value")
         self.equal("systemd's own feeding of the watchdog", found.stdout.strip(), "0")
-        for name in (r"dev-busbar\x2drelays.device", "sys-subsystem-net-devices-can0.device"):
+        for name in (r"dev-busbar\x2drelays.device",
+                     r"sys-subsystem-net-devices-busbar\x2dcan.device"):
             for how in ("Wants", "After"):
                 found = self.container.show("busbard", how)
                 self.expect(f"busbard.service has no {how}={name}; found {found}",

@@ -96,6 +96,13 @@ def devices(guest, judge):
                 guest.run("readlink -f /dev/busbar-relays").strip(), "/dev/i2c-1")
     judge.equal("udev: a longer queue for CAN",
                 guest.run("cat /sys/class/net/can0/tx_queue_len").strip(), "128")
+    # The interface that busbard's unit waits for, also when it has another name than the kernel's.
+    for name, other in (("can0", "can9"), ("can9", "can0")):
+        judge.equal(f"udev: the name that systemd can wait for, of {name}", guest.run(
+            f"udevadm info -q property -p /sys/class/net/{name} | grep ^SYSTEMD_ALIAS= || true"
+        ).strip(), "SYSTEMD_ALIAS=/sys/subsystem/net/devices/busbar-can")
+        guest.run(f"ip link set {name} down; ip link set {name} name {other}; "
+                  "udevadm settle --timeout=30")
     judge.that("udev: systemd can wait for /dev/busbar-relays",
                "systemd" in guest.run("udevadm info -q property -n /dev/busbar-relays | "
                                       "grep ^TAGS= || true"), "no TAGS=:systemd:")

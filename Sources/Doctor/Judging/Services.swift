@@ -46,14 +46,18 @@ extension Facts {
             mend: "\(mend), or correct roles in \(sitePath)/site.json")
     }
 
+    /// Without the unit nothing else was installed either: accounts, udev rules, the site.
+    var installationFindings: [Finding] {
+        guard !service.isInstalled else { return [] }
+        return [
+            Finding(
+                .service, .fault, "busbard.service is not installed",
+                mend: "sudo make install, in Busbar's source folder")
+        ]
+    }
+
     var serviceFindings: [Finding] {
-        guard service.isInstalled else {
-            return [
-                Finding(
-                    .service, .fault, "busbard.service is not installed",
-                    mend: "sudo make install, in Busbar's source folder")
-            ]
-        }
+        guard service.isInstalled else { return [] }
         var findings: [Finding] = []
         if !service.isEnabled || !service.isTargetEnabled {
             findings.append(
@@ -93,15 +97,14 @@ extension Facts {
         guard wiring.hasUplink else {
             return [Finding(.uplink, .note, "the site sends nothing to a cluster")]
         }
-        var findings: [Finding] = []
+        // It reads the credentials at its start, so they come first.
+        var findings = uplink.credentials.filter { isNeeded($0, wiring) }
+            .flatMap(credentialFindings)
         if !uplink.isEnabled {
             findings.append(
                 Finding(
                     .uplink, .warning, "busbar-uplink does not start at boot",
                     mend: "systemctl enable --now busbar-uplink"))
-        }
-        for file in uplink.credentials where isNeeded(file, wiring) {
-            findings += credentialFindings(file)
         }
         guard findings.isEmpty else { return findings }
         return [Finding(.uplink, .good, "the credentials are there, and nobody else reads them")]

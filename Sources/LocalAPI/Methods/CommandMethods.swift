@@ -32,7 +32,9 @@ enum CommandMethods {
             // Asked for so that they stand in the record; the controller does not need them.
             _ = try parameters.string("reason")
             if request.parameters["name"] != nil { _ = try parameters.string("name") }
-            let minutes = try parameters.integer("minutes", in: 1...720)
+            let most = Limits.shelf.rawValue / 60_000
+            let minutes = try parameters.integer(
+                "minutes", in: 1...most, remark: " (\(most / 60) h)")
             return .shelve(
                 try parameters.alarm("code"), until: now + Milliseconds(minutes * 60_000))
         case .alarmsUnshelve:

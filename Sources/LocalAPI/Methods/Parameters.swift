@@ -43,19 +43,28 @@ struct Parameters {
         return flag
     }
 
-    func integer(_ key: String, in range: ClosedRange<Int64>) throws(RPCError) -> Int64 {
-        guard let number = try optionalInteger(key, in: range) else {
-            throw wrong(key, "an integer from \(range.lowerBound) to \(range.upperBound)")
+    /// - Parameter remark: behind the range in an error: its end in another unit.
+    func integer(
+        _ key: String, in range: ClosedRange<Int64>, remark: String = ""
+    ) throws(RPCError) -> Int64 {
+        guard let number = try optionalInteger(key, in: range, remark: remark) else {
+            throw wrong(key, Self.words(range) + remark)
         }
         return number
     }
 
-    func optionalInteger(_ key: String, in range: ClosedRange<Int64>) throws(RPCError) -> Int64? {
+    func optionalInteger(
+        _ key: String, in range: ClosedRange<Int64>, remark: String = ""
+    ) throws(RPCError) -> Int64? {
         guard let value = members[key] else { return nil }
         guard let number = value.int, range.contains(number) else {
-            throw wrong(key, "an integer from \(range.lowerBound) to \(range.upperBound)")
+            throw wrong(key, Self.words(range) + remark)
         }
         return number
+    }
+
+    private static func words(_ range: ClosedRange<Int64>) -> String {
+        "an integer from \(range.lowerBound) to \(range.upperBound)"
     }
 
     func alarm(_ key: String) throws(RPCError) -> AlarmCode {

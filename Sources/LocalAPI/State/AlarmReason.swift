@@ -47,18 +47,11 @@ struct AlarmReason {
 
     private var chain: [String] {
         guard stands else {
-            return [
-                view.count == 0
-                    ? "It was not raised since the controller started."
-                    : "It was raised \(times) since the controller started and is over."
-            ]
+            return [whenLast, "It comes when \(code.meaning).", consequence]
+                + ["When it comes: \(state.description.advice(code))"]
         }
         var chain = [raised]
-        if let happened {
-            chain.append(happened)
-        } else if view.value != 0 || view.limit != 0 {
-            chain.append(measured)
-        }
+        if let found = happened ?? measurement { chain.append(found) }
         chain += state.findings.sentences(of: code)
         if snapshot.lockout.firstOut == code {
             chain.append("It was the first of the lockout: what came later may be its consequence.")
@@ -72,6 +65,34 @@ struct AlarmReason {
         chain.append(waitsFor)
         return chain
     }
+
+    // MARK: One that does not stand
+
+    private var whenLast: String {
+        let now = "It does not stand now"
+        guard view.count > 0 else {
+            return "\(now), and was not raised since the controller started. Earlier times: busbar "
+                + "alarms history --code \(code.name)"
+        }
+        guard view.raisedAt != .never else {
+            return "\(now). It was raised before the controller last started, and is over."
+        }
+        let last = view.count == 1 ? "" : "last "
+        return "\(now). It was raised \(times) since the controller started, "
+            + "\(last)\(age(view.raisedAt)) ago, and is over."
+    }
+
+    /// What its severity does (§7.1).
+    private var consequence: String {
+        switch state.severity(code) {
+        case .fatal: "The power is then cut at once, and stays cut until a reset at the site."
+        case .error: "Heating then ends, and none starts before its cause is gone."
+        case .warning: "It locks nothing out, and is shown until it is over and acknowledged."
+        case .info: "It is for the record only."
+        }
+    }
+
+    // MARK: One that stands
 
     private var raised: String {
         view.raisedAt == .never
@@ -109,9 +130,8 @@ struct AlarmReason {
         }
     }
 
-    private var measured: String {
-        let unit = AlarmUnit(code)
-        return "Measured \(unit.text(view.value)), limit \(unit.text(view.limit))."
+    private var measurement: String? {
+        AlarmMeasurement(code, view, state.description).sentence
     }
 
     private var condition: String {
@@ -138,27 +158,5 @@ struct AlarmReason {
 
     private func age(_ instant: Instant) -> String {
         QuantityText.duration((snapshot.now - instant).rawValue)
-    }
-}
-
-/// The unit of an alarm's value and limit.
-struct AlarmUnit {
-    let code: AlarmCode
-    init(_ code: AlarmCode) { self.code = code }
-
-    func text(_ value: Int32) -> String {
-        let value = Int64(value)
-        switch code {
-        case .overTemperatureJob, .overTemperatureSite, .uncommandedHeating, .runawayRate,
-            .noTemperatureRise, .sensorsDisagree, .channelExcluded, .stepAdopted,
-            .requestOutOfRange:
-            return QuantityText.celsius(value)
-        case .tankEmptyJob, .tankEmptyIdle: return QuantityText.value(value, of: .level)
-        case .noFlowAtStart, .flowLost: return QuantityText.value(value, of: .flow)
-        case .signalStale, .signalStaleFatal, .tickOverrun, .maximumRunTime, .ambientLost,
-            .flameAfterClose, .busSilent:
-            return QuantityText.duration(value)
-        default: return String(value)
-        }
     }
 }

@@ -55,7 +55,8 @@ struct Judgement {
         case .firstOut(let code):
             code == outcome.firstOut
                 ? nil
-                : failure("", "first-out \(code?.name ?? "none")", outcome.firstOut?.name ?? "none")
+                : failure(
+                    "", "first-out \(code?.title ?? "none")", outcome.firstOut?.title ?? "none")
         case .noPermitEdgeAfter(let time):
             (outcome.lastPermitEdge ?? -1) <= time
                 ? nil
@@ -163,10 +164,7 @@ struct Judgement {
             return transition.code
         }
         guard found != codes else { return nil }
-        func list(_ codes: [AlarmCode]) -> String {
-            codes.isEmpty ? "none" : codes.map(\.name).joined(separator: " ")
-        }
-        return failure("", "alarms \(list(codes))", list(found))
+        return failure("", "alarms \(AlarmCode.titles(codes))", AlarmCode.titles(found))
     }
 
     private func judge(_ kind: EventKind, _ range: ClosedRange<Int64>) -> Failure? {
@@ -247,7 +245,7 @@ extension Judgement {
         case .power(let isClosed): "power \(isClosed ? "closed" : "open")"
         case .heating(let state): "heating \(state)"
         case .interlock(let state): "interlock \(state.name)"
-        case .alarm(let code, let change): "alarm \(code.name) \(change.name)"
+        case .alarm(let code, let change): "alarm \(code.title) \(change.name)"
         case .event(let kind): "event \(kind.name)"
         case .refusal(let reason): "refusal \(reason.name)"
         case .resetRefusal(let reason): "reset refused: \(reason.name)"

@@ -10,7 +10,6 @@ extension ScenarioRunner.Result {
     /// One line. "ok" is said of expectations only, and never without how the device ended: a run
     /// that nothing is expected of may end in a lockout.
     var line: String {
-        let codes = alarms.map(\.name).joined(separator: " ")
         var parts: [String] = []
         if !failures.isEmpty {
             parts.append("\(failures.count) failed")
@@ -19,7 +18,7 @@ extension ScenarioRunner.Result {
         }
         if let ending { parts.append(ending.sentence) }
         parts.append("\(Self.seconds(durationMs)) s")
-        parts.append("alarms \(codes.isEmpty ? "none" : codes)")
+        parts.append(alarms.isEmpty ? "alarms none" : "alarms: \(AlarmCode.titles(alarms))")
         return "\(name): " + parts.joined(separator: ", ")
     }
 
@@ -49,7 +48,7 @@ extension ScenarioRunner.Ending {
     fileprivate var sentence: String {
         var parts: [String] = []
         if let firstOut {
-            parts.append("LOCKED OUT by \(firstOut.name) \(alarmDefinition(firstOut).name)")
+            parts.append("LOCKED OUT by \(firstOut.title)")
         } else if let heating, let interlock {
             parts.append("ended in \(heating) with the power \(interlock)")
         }
@@ -76,5 +75,15 @@ extension ScenarioRunner.Ending {
     private static func celsius(_ millicelsius: Int32) -> String {
         let tenths = millicelsius.magnitude / 100
         return (millicelsius < 0 && tenths > 0 ? "-" : "") + "\(tenths / 10).\(tenths % 10)"
+    }
+}
+
+extension AlarmCode {
+    /// "E103 gas leak".
+    var title: String { "\(name) \(alarmDefinition(self).name)" }
+
+    /// Some names have a comma, so the codes are kept apart by another sign.
+    static func titles(_ codes: [AlarmCode]) -> String {
+        codes.isEmpty ? "none" : codes.map(\.title).joined(separator: "; ")
     }
 }

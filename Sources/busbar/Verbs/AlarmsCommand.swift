@@ -64,6 +64,14 @@ struct AlarmsCommand: ParsableCommand {
         @OptionGroup var daemon: DaemonOptions
 
         func run() throws {
+            // Here and not by the server, who hears of minutes and not of what was typed.
+            guard span.milliseconds <= Limits.shelf.rawValue else {
+                throw Failure(
+                    .usage,
+                    "--for \(span.typed) is too long: an alarm can be hidden for at most "
+                        + "\(Self.words(minutes: Limits.shelf.rawValue / 60_000)), and hidden anew "
+                        + "when it is shown again")
+            }
             let minutes = (span.milliseconds + 59_999) / 60_000
             var parameters = JSONObject()
             parameters.append("code", .string(code))
@@ -71,9 +79,16 @@ struct AlarmsCommand: ParsableCommand {
             parameters.append("reason", .string(reason))
             if let name { parameters.append("name", .string(name)) }
             try perform(.alarmsShelve, .object(parameters), daemon) { answer in
-                "\(text(answer["alarm"]?["code"])) is hidden for \(minutes) min; it goes on being "
-                    + "watched and recorded."
+                "\(text(answer["alarm"]?["code"])) is hidden for \(Self.words(minutes: minutes)); it "
+                    + "goes on being watched and recorded."
             }
+        }
+
+        /// 30 is "30 min", 720 is "12 h", 90 is "1 h 30 min".
+        private static func words(minutes: Int64) -> String {
+            let (hours, rest) = minutes.quotientAndRemainder(dividingBy: 60)
+            if hours == 0 { return "\(rest) min" }
+            return rest == 0 ? "\(hours) h" : "\(hours) h \(rest) min"
         }
     }
 

@@ -73,14 +73,15 @@ struct RecordRange: ParsableArguments {
 /// A span as it is typed: a number and s, m, h or d.
 struct TimeSpan: ExpressibleByArgument {
     let milliseconds: Int64
+    /// As it was typed, for an error; as it may be typed, for a default in the help.
+    let typed: String
 
-    init(days: Int64) { milliseconds = days * 86_400_000 }
-
-    /// As it may be typed: shown in the help as a default.
-    var defaultValueDescription: String {
-        milliseconds % 86_400_000 == 0
-            ? "\(milliseconds / 86_400_000)d" : "\(milliseconds / 1_000)s"
+    init(days: Int64) {
+        milliseconds = days * 86_400_000
+        typed = "\(days)d"
     }
+
+    var defaultValueDescription: String { typed }
 
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
@@ -88,6 +89,7 @@ struct TimeSpan: ExpressibleByArgument {
             let number = Int64(argument.dropLast()), (1...100_000).contains(number)
         else { return nil }
         milliseconds = number * unit
+        typed = argument
     }
 }
 
