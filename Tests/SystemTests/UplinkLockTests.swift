@@ -60,7 +60,10 @@ struct UplinkLockTests {
     func second() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let first = try start("up", log: "first.log")
-        let result = try Programs.run("busbar-uplink", arguments("up"))
+        let program = Programs.directory.appendingPathComponent("busbar-uplink").path
+        // One that is let in would run on.
+        let result = try Programs.run(
+            path: "/usr/bin/timeout", ["20", program] + arguments("up"))
         #expect(result.code == 1)
         #expect(
             result.error
