@@ -41,7 +41,11 @@ struct StateDirectory {
         let name = "\(path)/\(lockName)"
         // Open as long as the process: the kernel's lock goes with it.
         let file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw StartError("\(name): \(String(cString: strerror(errno)))") }
+        guard file >= 0 else {
+            throw StartError(
+                "\(name): \(String(cString: strerror(errno))): it must be a file that the user of "
+                    + "busbar-uplink may write")
+        }
         // Of the kind that tells who holds it.
         var lock = flock()
         lock.l_type = Int16(F_WRLCK)

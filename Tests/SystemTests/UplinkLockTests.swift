@@ -56,6 +56,21 @@ struct UplinkLockTests {
         process.waitUntilExit()
     }
 
+    @Test("where no lock can be taken it says on which file, and whose it must be")
+    func unlockable() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.createDirectory(
+            at: folder.appendingPathComponent("up/uplink.lock"), withIntermediateDirectories: true)
+        let program = Programs.directory.appendingPathComponent("busbar-uplink").path
+        let result = try Programs.run(
+            path: "/usr/bin/timeout", ["20", program] + arguments("up"))
+        #expect(result.code == 1)
+        #expect(
+            result.error
+                == "busbar-uplink: \(folder.path)/up/uplink.lock: Is a directory: it must be a "
+                + "file that the user of busbar-uplink may write\n")
+    }
+
     @Test("a second one is refused with who is there; a kill leaves no lock behind")
     func second() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
