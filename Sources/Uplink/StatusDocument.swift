@@ -50,7 +50,7 @@ extension UplinkStatus {
             "started_mono_ms": JSONValue(process.startedAt.rawValue),
             "written_bytes": process.writtenBytes.map { JSONValue($0) } ?? .null,
             "state": .string(state.rawValue), "guarantee": .string(guarantee.name),
-            "development": .bool(isDevelopment), "shard": .string(shard.name),
+            "given": given.map { .string($0.rawValue) } ?? .null, "shard": .string(shard.name),
             "broker": .string(broker), "connected": .bool(isConnected),
             "why": explanation.map(JSONValue.string) ?? .null,
             "next_try_mono_ms": nextTry.map { JSONValue($0.rawValue) } ?? .null,

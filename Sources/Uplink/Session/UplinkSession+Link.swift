@@ -22,6 +22,7 @@ extension UplinkSession {
             isSubscribeAsked = false
             subscribeCodes = nil
             hasSubscribers = true
+            given = nil
             statusAt = .never
             counters.connects += 1
             for index in lanes.indices { lanes[index].connected() }

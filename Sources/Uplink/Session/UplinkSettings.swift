@@ -74,8 +74,10 @@ public struct UplinkLimits: Hashable, Sendable {
     public var ackTimeoutFirst = Milliseconds.seconds(10)
     public var ackTimeoutMin = Milliseconds.seconds(2)
     public var ackTimeoutMax = Milliseconds.seconds(120)
-    /// After so many timeouts in a row it is called a stall.
-    public var timeoutsUntilStall = 2
+    /// Events that the broker has and no bridge acknowledges for so long are called a stall, and by
+    /// then they are sent again, whatever was measured. 30 s, chosen: a bridge that is started anew
+    /// takes ten, and nobody should wait for minutes to learn that it is dead.
+    public var stallAfter = Milliseconds.seconds(30)
     /// A message that a live connection does not confirm for so long never will be: brokers send
     /// again only after a reconnect.
     public var publishTimeout = Milliseconds.seconds(60)

@@ -11,11 +11,28 @@ public enum UplinkState: String, Sendable, CaseIterable {
     case sending
     /// All is acknowledged.
     case idle
-    /// Sent, and nobody acknowledges.
+    /// Nobody acknowledges what is sent, or would.
     case stalled
     /// The broker, the journal or the site file keeps it from sending.
     case blocked
     case stopped
+}
+
+/// What the bridge of our shard gives for an event now.
+public enum GivenGuarantee: String, Sendable, CaseIterable {
+    /// Kafka has what is acknowledged, as often as the cluster is to keep it.
+    case kafka
+    /// A cluster for development has it, whose replication keeps nothing safe.
+    case development
+    /// Nothing is acknowledged.
+    case nothing = "none"
+
+    init(_ hello: BridgeHello) {
+        switch hello.guarantee {
+        case .none: self = .nothing
+        case .kafka: self = hello.isDevelopment ? .development : .kafka
+        }
+    }
 }
 
 /// Everything that can be said of the uplink at one moment.
@@ -41,14 +58,17 @@ public struct UplinkStatus: Sendable {
     }
 
     public var state: UplinkState
+    /// What the site file asks for.
     public var guarantee: Guarantee
+    /// What is given of it now; nil where no bridge gives anything, or none was heard yet.
+    public var given: GivenGuarantee?
     public var shard: Shard
     public var isConnected: Bool
     /// Why it is not sending, and what to do: one line; nil while all is well.
     public var explanation: String?
     /// When the next connect is tried; nil where none is waited for.
     public var nextTry: Instant?
-    /// From a batch's sending to its acknowledgement by the bridge.
+    /// From the broker's answer to a batch to its acknowledgement by the bridge.
     public var roundTrip: Milliseconds?
     /// From a message's sending to the broker's confirmation, with an empty link.
     public var linkDelay: Milliseconds?
@@ -56,8 +76,6 @@ public struct UplinkStatus: Sendable {
     public var linkRate: Int64?
     /// Messages that the broker has not confirmed.
     public var publicationsInFlight: Int
-    /// Whether acknowledgements come from a cluster for development.
-    public var isDevelopment: Bool
     /// By the lane's raw value.
     public var lanes: [LaneStatus]
     public var counters: UplinkCounters
@@ -69,12 +87,17 @@ extension UplinkSession {
     public func status(now: Instant) -> UplinkStatus {
         let explanation = explanation(now: now)
         return UplinkStatus(
-            state: state, guarantee: settings.guarantee, shard: settings.shard,
+            state: state, guarantee: settings.guarantee, given: givenNow, shard: settings.shard,
             isConnected: isConnected, explanation: explanation, nextTry: nextTry,
             roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
             linkRate: meter.isMeasured ? meter.rate : nil, publicationsInFlight: inFlight.count,
-            isDevelopment: isDevelopment, lanes: lanes.map { status(of: $0, now: now) },
+            lanes: lanes.map { status(of: $0, now: now) },
             counters: counters, findings: findings.all)
+    }
+
+    private var givenNow: GivenGuarantee? {
+        guard isConnected, settings.guarantee == .kafka else { return nil }
+        return isBridgeAway ? .nothing : given
     }
 
     var state: UplinkState {

@@ -54,20 +54,24 @@ struct UplinkPicture {
         let link = status["link"]
         let state = text(status["state"])
         let isWell = ["idle", "sending", "local"].contains(state)
-        let guarantee = text(status["guarantee"])
-        let meaning: String =
-            switch guarantee {
-            case "kafka":
-                status["development"]?.bool == true
-                    ? "kafka (a development cluster: nothing is safe there)" : "kafka"
-            case "broker": "broker (sent, unconfirmed)"
-            default: guarantee
-            }
         return "Uplink \(style.paint(state, isWell ? .good : .bad)) to \(text(status["broker"])), "
-            + "shard \(text(status["shard"])), guarantee \(meaning), round trip "
+            + "shard \(text(status["shard"])), guarantee \(guarantee(status)), round trip "
             + "\(duration(status["ack_round_trip_ms"])), link "
             + "\(duration(link?["delay_ms"])) and \(rate(link?["bytes_per_second"])), "
             + "\(int(link?["messages_in_flight"])) in flight"
+    }
+
+    /// What is asked for, and while there is a connection also what is given of it.
+    private func guarantee(_ status: JSONValue) -> String {
+        let asked = text(status["guarantee"])
+        guard asked == "kafka", status["connected"]?.bool == true else {
+            return asked == "broker" ? "broker (sent, unconfirmed)" : asked
+        }
+        switch status["given"]?.string {
+        case "kafka": return "kafka"
+        case "development": return "kafka (a development cluster: nothing is safe there)"
+        default: return "none now (asked for: kafka)"
+        }
     }
 
     private func rate(_ value: JSONValue?) -> String {
