@@ -7,6 +7,7 @@ public struct StatusPace: Sendable {
     /// What is worth a writing: all that is no time, no measurement and no total.
     private struct Gist: Hashable {
         var state: UplinkState
+        /// Without its numbers, some of which move each second.
         var explanation: String?
         var nextTry: Instant?
         var localProblem: String?
@@ -34,7 +35,8 @@ public struct StatusPace: Sendable {
         // Idle and sending alternate with each event, which the numbers tell as well.
         let gist = Gist(
             state: status.state == .sending ? .idle : status.state,
-            explanation: status.explanation, nextTry: status.nextTry, localProblem: localProblem,
+            explanation: status.explanation?.withoutNumbers, nextTry: status.nextTry,
+            localProblem: localProblem,
             lanes: status.lanes.map { [$0.acknowledged, $0.last, $0.lost] },
             findings: Dictionary(
                 status.findings.map { ($0.kind, $0.isActive) }, uniquingKeysWith: { $1 }))
