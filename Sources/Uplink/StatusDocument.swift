@@ -63,7 +63,7 @@ extension UplinkStatus {
             "link": [
                 "delay_ms": Self.milliseconds(linkDelay),
                 "bytes_per_second": linkRate.map { JSONValue($0) } ?? .null,
-                "messages_in_flight": JSONValue(publicationsInFlight),
+                "messages_unconfirmed": JSONValue(messagesUnconfirmed),
             ],
             "lanes": .array(lanes.map(\.json)), "counters": counters.json,
             "findings": .array(findings.map(\.json)),
@@ -83,7 +83,7 @@ extension UplinkStatus.LaneStatus {
             "unacknowledged": JSONValue(depth), "in_flight": JSONValue(inFlight),
             "oldest_age_ms": UplinkStatus.milliseconds(oldestAge),
             "last_ack_age_ms": UplinkStatus.milliseconds(lastAcknowledgement),
-            "lost": JSONValue(lost),
+            "dropped": JSONValue(dropped),
         ]
     }
 }

@@ -11,7 +11,7 @@ public struct StatusPace: Sendable {
         var explanation: String?
         var nextTry: Instant?
         var localProblem: String?
-        /// By lane: acknowledged, last, lost.
+        /// By lane: acknowledged, last, dropped.
         var lanes: [[Int64]]
         var findings: [Finding.Kind: Bool]
     }
@@ -37,7 +37,7 @@ public struct StatusPace: Sendable {
             state: status.state == .sending ? .idle : status.state,
             explanation: status.explanation?.withoutNumbers, nextTry: status.nextTry,
             localProblem: localProblem,
-            lanes: status.lanes.map { [$0.acknowledged, $0.last, $0.lost] },
+            lanes: status.lanes.map { [$0.acknowledged, $0.last, $0.dropped] },
             findings: Dictionary(
                 status.findings.map { ($0.kind, $0.isActive) }, uniquingKeysWith: { $1 }))
         if let writtenAt, now - writtenAt < (gist == written ? period : least) { return false }

@@ -102,7 +102,7 @@ struct LaneProgress: Sendable {
     /// On top of the time-out, so that many devices do not send again in one moment.
     var timeoutJitter = Milliseconds.zero
     /// Numbers that went as gaps in which events were: dropped, damaged, or missing.
-    private(set) var numbersLost: Int64 = 0
+    private(set) var numbersDropped: Int64 = 0
     /// Unpacked bytes for each byte on the wire, times 16: what to read for what the link takes.
     var packing: Int = 64
 
@@ -358,7 +358,7 @@ struct LaneProgress: Sendable {
         window.append(batch)
         gaps = named
         if batch.first > sentMax {
-            numbersLost += losses(in: max(sentMax, next - 1) + 1...batch.last)
+            numbersDropped += losses(in: max(sentMax, next - 1) + 1...batch.last)
         }
         sentMax = max(sentMax, batch.last)
         next = batch.last + 1

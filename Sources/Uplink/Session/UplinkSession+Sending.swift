@@ -10,7 +10,7 @@ extension UplinkSession {
 
     /// The next thing to send or to read for it; nil when nothing may be sent now.
     mutating func send(now: Instant) -> Action? {
-        if now >= statusDue(now: now), inFlight.count < slots {
+        if now >= statusDue(now: now), unconfirmed.count < slots {
             return .publish(statusPublication(state: "online", reason: nil, now: now))
         }
         guard settings.guarantee != .local, isHeard else { return sendHome(now: now) }
@@ -41,7 +41,7 @@ extension UplinkSession {
         return settings.guarantee != .kafka || (codes.first ?? Reason.failure) < Reason.failure
     }
 
-    private var slots: Int { min(receiveMaximum, limits.publicationsInFlightMax) }
+    private var slots: Int { min(receiveMaximum, limits.unconfirmedMax) }
 
     private func mayRead(_ index: Int, now: Instant) -> Bool {
         let lane = lanes[index]
@@ -74,12 +74,12 @@ extension UplinkSession {
         let isBulk = lane != .alarm
         // The last fifth of the slots is the alarms'.
         let mine = isBulk && slots > 1 ? slots - max(1, slots / 5) : slots
-        guard inFlight.count < mine else { return false }
+        guard unconfirmed.count < mine else { return false }
         if isBulk, pacer?.isOpen(now: now) == false { return false }
         let ahead =
             isBulk
-            ? meter.bytesInFlight
-            : inFlight.values.reduce(0) { $0 + ($1.lane == .alarm ? $1.mark.bytes : 0) }
+            ? meter.bytesUnconfirmed
+            : unconfirmed.values.reduce(0) { $0 + ($1.lane == .alarm ? $1.mark.bytes : 0) }
         guard ahead > 0 else { return true }
         let allowed = meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
         // With room for the batch that would leave: a third, as it is cut.
@@ -108,7 +108,7 @@ extension UplinkSession {
             gaps: batch.header.gaps)
         lanes[index].packing =
             (3 * lanes[index].packing + 16 * plain.count / max(1, payload.count)) / 4
-        inFlight[token] = InFlight(
+        unconfirmed[token] = Unconfirmed(
             lane: lane, topic: nil, mark: meter.sent(bytes: payload.count, now: now))
         if lane != .alarm { pacer?.took(bytes: payload.count) }
         shares.sent(
@@ -160,10 +160,10 @@ extension UplinkSession {
     // MARK: - Confirmations
 
     mutating func notePublished(_ token: UInt64, _ code: UInt8, now: Instant) {
-        guard let flight = inFlight.removeValue(forKey: token) else { return }
-        meter.confirmed(flight.mark, now: now)
-        guard let lane = flight.lane else {
-            noteMessageAnswered(flight.topic ?? "", code, now: now)
+        guard let message = unconfirmed.removeValue(forKey: token) else { return }
+        meter.confirmed(message.mark, now: now)
+        guard let lane = message.lane else {
+            noteMessageAnswered(message.topic ?? "", code, now: now)
             return
         }
         let isRefused = code >= Reason.failure

@@ -28,7 +28,7 @@ public struct UplinkSession: Sendable {
     }
 
     /// A message that the broker has not confirmed.
-    struct InFlight {
+    struct Unconfirmed {
         /// Of a batch.
         var lane: Lane?
         /// Of anything else.
@@ -42,7 +42,7 @@ public struct UplinkSession: Sendable {
     var link = Link.waiting(until: Instant.never)
     var lanes = Lane.allCases.map(LaneProgress.init)
     var outbox: [Action] = []
-    var inFlight: [UInt64: InFlight] = [:]
+    var unconfirmed: [UInt64: Unconfirmed] = [:]
     var nextToken: UInt64 = 1
     var receiveMaximum = 1
     var meter = LinkMeter()

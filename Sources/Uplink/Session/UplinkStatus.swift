@@ -44,7 +44,7 @@ public struct UplinkStatus: Sendable {
         public var acknowledged: Int64
         /// The last that the journal has.
         public var last: Int64
-        /// Events under way.
+        /// Events that were sent and have no acknowledgement yet.
         public var inFlight: Int
         /// Numbers without an acknowledgement.
         public var depth: Int64
@@ -52,9 +52,9 @@ public struct UplinkStatus: Sendable {
         public var oldestAge: Milliseconds?
         /// Nil when nothing was acknowledged since the start.
         public var lastAcknowledgement: Milliseconds?
-        /// Events that were told to the cluster as lost since the start: dropped, damaged, or
-        /// missing from the journal. Not numbers that never were an event.
-        public var lost: Int64
+        /// Events that were told to the cluster as dropped since the start: by a quota, as damaged,
+        /// or as missing from the journal. Not numbers that never were an event.
+        public var dropped: Int64
     }
 
     public var state: UplinkState
@@ -75,7 +75,7 @@ public struct UplinkStatus: Sendable {
     /// Bytes a second; nil until something was measured.
     public var linkRate: Int64?
     /// Messages that the broker has not confirmed.
-    public var publicationsInFlight: Int
+    public var messagesUnconfirmed: Int
     /// By the lane's raw value.
     public var lanes: [LaneStatus]
     public var counters: UplinkCounters
@@ -90,7 +90,7 @@ extension UplinkSession {
             state: state, guarantee: settings.guarantee, given: givenNow, shard: settings.shard,
             isConnected: isConnected, explanation: explanation, nextTry: nextTry,
             roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
-            linkRate: meter.isMeasured ? meter.rate : nil, publicationsInFlight: inFlight.count,
+            linkRate: meter.isMeasured ? meter.rate : nil, messagesUnconfirmed: unconfirmed.count,
             lanes: lanes.map { status(of: $0, now: now) },
             counters: counters, findings: findings.all)
     }
@@ -123,7 +123,7 @@ extension UplinkSession {
             lane: lane.lane, epoch: lane.epoch, acknowledged: lane.acknowledged, last: lane.last,
             inFlight: isConnected ? lane.eventsInWindow : 0, depth: lane.depth,
             oldestAge: age(of: lane, now: now),
-            lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, lost: lane.numbersLost)
+            lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, dropped: lane.numbersDropped)
     }
 
     /// A clock that is set tells of an event that was stamped after it was. One that is not tells
@@ -159,7 +159,7 @@ extension UplinkSession {
         let isOnline = word == "online"
         let payload = deviceStatus(isOnline: isOnline, reason: reason, now: now).encoded()
         let topic = Topics.status(device: settings.device)
-        inFlight[token] = InFlight(
+        unconfirmed[token] = Unconfirmed(
             lane: nil, topic: topic, mark: meter.sent(bytes: payload.count, now: now))
         return Publication(
             token: token, topic: topic, payload: payload,
@@ -184,7 +184,7 @@ extension UplinkSession {
             lanes: lanes.map { lane in
                 DeviceStatus.LaneStatus(
                     depth: lane.depth, oldestAgeMilliseconds: age(of: lane, now: now)?.rawValue,
-                    acknowledged: lane.acknowledged, dropped: lane.numbersLost)
+                    acknowledged: lane.acknowledged, dropped: lane.numbersDropped)
             },
             state: isOnline ? state.rawValue : "offline",
             reason: (reason ?? explanation(now: now)).map { String($0.prefix(Self.reasonMax)) },
