@@ -107,9 +107,25 @@ struct StallTests {
             bench.explanation
                 == "the broker takes events but no bridge acknowledges (shard 07): check that a "
                 + "busbar-bridge owns this shard, and that it reaches Kafka")
+        #expect(Self.given(bench) == .nothing)
         // Sent again in vain, it is the same stall.
         bench.pass(.seconds(200))
         #expect(bench.findings.map(\.count) == [1])
+    }
+
+    @Test("a stall is over when no lane waits for it any longer")
+    func lanes() {
+        var bench = SessionBench()
+        bench.append(1...1)
+        bench.append(1...1, to: .alarm)
+        bench.pass(.seconds(31))
+        bench.hear(bench.acknowledgement(1, lane: .alarm))
+        #expect(bench.findings.map(\.isActive) == [true])
+        #expect(bench.session.status(now: bench.now).state == .stalled)
+        bench.hear(bench.acknowledgement(1))
+        #expect(bench.findings.map(\.isActive) == [true, false])
+        #expect(bench.findings.last?.count == 1)
+        #expect(bench.explanation == nil)
     }
 
     @Test("what is acknowledged in time is no stall, however long events flow")

@@ -240,14 +240,19 @@ extension UplinkSession {
 
     /// By a fixed time and not by time-outs, which grow with whatever was measured.
     private mutating func noteStall(now: Instant) {
-        let isDue = lanes.contains { lane in stallDeadline(of: lane).map { now >= $0 } ?? false }
         // Of a broker that refuses them and of a journal that cannot be read it is told what they
         // do: the bridge is not to blame.
-        guard isDue, eventsRefusedCode == nil, queueError == nil else { return }
+        guard isAnyLaneStalled(now: now), eventsRefusedCode == nil, queueError == nil else {
+            return
+        }
         let text = stallText
         guard text != stallTold else { return }
         stallTold = text
         report(.noBridge, text, now: now)
+    }
+
+    private func isAnyLaneStalled(now: Instant) -> Bool {
+        lanes.contains { lane in stallDeadline(of: lane).map { now >= $0 } ?? false }
     }
 
     /// Known at once and without waiting: nobody takes our events, or who does says that it
@@ -299,7 +304,8 @@ extension UplinkSession {
         // out get acknowledgements too, and must not do so each second.
         if takeovers == 0, shortLives < limits.shortLivesMax { backoff.reset() }
         keepPlace(of: index)
-        guard stallTold != nil else { return }
+        // Not for one lane while another waits.
+        guard stallTold != nil, !isAnyLaneStalled(now: now) else { return }
         stallTold = nil
         endFinding(.noBridge, now: now)
     }

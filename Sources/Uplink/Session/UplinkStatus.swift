@@ -97,7 +97,7 @@ extension UplinkSession {
 
     private var givenNow: GivenGuarantee? {
         guard isConnected, settings.guarantee == .kafka else { return nil }
-        return isBridgeAway ? .nothing : given
+        return isStalled ? .nothing : given
     }
 
     var state: UplinkState {
