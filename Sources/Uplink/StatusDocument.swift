@@ -50,7 +50,7 @@ extension UplinkStatus {
             "started_mono_ms": JSONValue(process.startedAt.rawValue),
             "written_bytes": process.writtenBytes.map { JSONValue($0) } ?? .null,
             "state": .string(state.rawValue), "guarantee": .string(guarantee.name),
-            "development": .bool(isDevelopment), "shard": .string(shard.name),
+            "given": given.map { .string($0.rawValue) } ?? .null, "shard": .string(shard.name),
             "broker": .string(broker), "connected": .bool(isConnected),
             "why": explanation.map(JSONValue.string) ?? .null,
             "next_try_mono_ms": nextTry.map { JSONValue($0.rawValue) } ?? .null,
@@ -63,7 +63,7 @@ extension UplinkStatus {
             "link": [
                 "delay_ms": Self.milliseconds(linkDelay),
                 "bytes_per_second": linkRate.map { JSONValue($0) } ?? .null,
-                "messages_in_flight": JSONValue(publicationsInFlight),
+                "messages_unconfirmed": JSONValue(messagesUnconfirmed),
             ],
             "lanes": .array(lanes.map(\.json)), "counters": counters.json,
             "findings": .array(findings.map(\.statusJSON)),
@@ -83,7 +83,7 @@ extension UplinkStatus.LaneStatus {
             "unacknowledged": JSONValue(depth), "in_flight": JSONValue(inFlight),
             "oldest_age_ms": UplinkStatus.milliseconds(oldestAge),
             "last_ack_age_ms": UplinkStatus.milliseconds(lastAcknowledgement),
-            "lost": JSONValue(lost),
+            "dropped": JSONValue(dropped),
         ]
     }
 }

@@ -18,8 +18,9 @@ struct BridgeLoop {
 
     private var connection: MQTTConnection?
     private var nextAttempt = Instant.never
-    /// Doubles with each failure: 1 s to 30 s.
-    private var pause = Milliseconds.seconds(1)
+    private var pause = ReconnectPause()
+    /// Why there is no connection, as the log has it. Said once: it is tried every few seconds.
+    private var lossTold: String?
     /// Messages that are read and for which the session has no room yet.
     private var waiting: [MessageReading] = []
     /// Since when the session has had no room; nil while it has.
@@ -151,7 +152,8 @@ struct BridgeLoop {
         switch event {
         case .connected:
             Log.line("connected to the MQTT broker \(broker.host):\(broker.port)")
-            pause = .seconds(1)
+            pause.reset()
+            lossTold = nil
             session.noteConnected()
         case .connectFailed(let failure):
             lose("cannot connect to the MQTT broker \(broker.host):\(broker.port): \(failure)")
@@ -184,7 +186,7 @@ struct BridgeLoop {
         Log.line("the certificate files were changed; connecting to the MQTT broker anew")
         connection?.disconnect(lingering: Self.lingerMax)
         forgetConnection()
-        pause = .seconds(1)
+        pause.reset()
         nextAttempt = now
     }
 
@@ -201,11 +203,15 @@ struct BridgeLoop {
     }
 
     private mutating func lose(_ reason: String) {
-        let stop = reason.hasSuffix(".") ? "" : "."
-        Log.line("\(reason)\(stop) Trying again in \(pause.rawValue / 1_000) s")
+        if reason != lossTold {
+            lossTold = reason
+            let stop = reason.hasSuffix(".") ? "" : "."
+            let most = ReconnectPause.most.rawValue / 1_000
+            Log.line("\(reason)\(stop) Trying again, at least every \(most) s")
+        }
         forgetConnection()
-        nextAttempt = clock.now() + pause
-        pause = min(pause + pause, .seconds(30))
+        nextAttempt = clock.now() + pause.span
+        pause.failed()
     }
 
     private mutating func forgetConnection() {
@@ -259,7 +265,7 @@ struct BridgeLoop {
         }
     }
     /// Ends the connection when the broker has what was said last: acknowledgements, and the hello
-    /// that says "stopping". What devices send meanwhile they send again.
+    /// that says that it was stopped. What devices send meanwhile they send again.
     private mutating func leave() {
         guard let connection else { return }
         let deadline = clock.now() + Self.confirmMax

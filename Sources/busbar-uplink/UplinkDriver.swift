@@ -45,6 +45,7 @@ struct UplinkDriver: ~Copyable {
     private var memoryAt = Instant.never
     private var unsavedCursor: UplinkCursor?
     private var saidLast = ""
+    private var lines = LastingLines()
     private var isOver = false
 
     init(
@@ -195,8 +196,7 @@ struct UplinkDriver: ~Copyable {
             case .saveCursor(let cursor): keep(cursor)
             case .submit(let command): submit(command, now: now)
             case .report(let finding):
-                Log.line(
-                    "busbar-uplink: \(finding.isActive ? "" : "over: ")\(finding.text)")
+                if let line = lines.line(of: finding) { Log.line("busbar-uplink: \(line)") }
                 post?.call("uplink.finding", finding.json)
             case .wait(let until): return until
             case .stopped:
@@ -346,9 +346,9 @@ struct UplinkDriver: ~Copyable {
         if said != saidLast {
             saidLast = said
             service?.status(said)
-            // Sending and idle alternate; only what keeps it from sending is worth a line.
-            if let explanation = status.explanation { Log.line("busbar-uplink: \(explanation)") }
         }
+        // Sending and idle alternate; only what keeps it from sending is worth a line.
+        if let line = lines.line(reason: status.explanation) { Log.line("busbar-uplink: \(line)") }
         let problem = post?.problem(now: now.rawValue)
         guard pace.isDue(status, localProblem: problem, now: now) || isOver else { return }
         let process = UplinkProcess(

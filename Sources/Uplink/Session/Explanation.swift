@@ -35,7 +35,7 @@ extension UplinkSession {
 
     /// A broker that was stopped or swapped out: its kernel still takes what we send.
     private func unconfirmedText(now: Instant) -> String? {
-        guard let oldest = inFlight.values.map(\.mark.sentAt).min() else { return nil }
+        guard let oldest = unconfirmed.values.map(\.mark.sentAt).min() else { return nil }
         let span = now - max(oldest, patienceFrom)
         guard span >= limits.confirmationPatience else { return nil }
         return "the broker confirms nothing for \(span.rawValue / 1_000) s: look whether it still "

@@ -87,20 +87,25 @@ struct UplinkPicture {
         // Nothing may wait, and a fault stand all the same.
         let isWell = isFlowing && (status["why"]?.string == nil || state == "local")
         let word = isFlowing && !isWell ? "not well (\(state))" : state
-        let guarantee = text(status["guarantee"])
-        let meaning: String =
-            switch guarantee {
-            case "kafka":
-                status["development"]?.bool == true
-                    ? "kafka (a development cluster: nothing is safe there)" : "kafka"
-            case "broker": "broker (sent, unconfirmed)"
-            default: guarantee
-            }
+        let messages = int(link?["messages_unconfirmed"])
         return "Uplink \(style.paint(word, isWell ? .good : .bad)) to \(text(status["broker"])), "
-            + "shard \(text(status["shard"])), guarantee \(meaning), round trip "
+            + "shard \(text(status["shard"])), guarantee \(guarantee(status)), round trip "
             + "\(duration(status["ack_round_trip_ms"])), link "
             + "\(duration(link?["delay_ms"])) and \(rate(link?["bytes_per_second"])), "
-            + "\(int(link?["messages_in_flight"])) in flight"
+            + "\(messages) \(messages == 1 ? "message" : "messages") unconfirmed"
+    }
+
+    /// What is asked for, and while there is a connection also what is given of it.
+    private func guarantee(_ status: JSONValue) -> String {
+        let asked = text(status["guarantee"])
+        guard asked == "kafka", status["connected"]?.bool == true else {
+            return asked == "broker" ? "broker (sent, unconfirmed)" : asked
+        }
+        switch status["given"]?.string {
+        case "kafka": return "kafka"
+        case "development": return "kafka (a development cluster: nothing is safe there)"
+        default: return "none now (asked for: kafka)"
+        }
     }
 
     private func rate(_ value: JSONValue?) -> String {
@@ -109,15 +114,17 @@ struct UplinkPicture {
 
     private func table(_ status: JSONValue) -> [String] {
         var table = Table(
-            ["LANE", "UNACKNOWLEDGED", "OLDEST", "IN FLIGHT", "ACKNOWLEDGED", "LAST ACK", "LOST"],
-            rightAligned: [1, 2, 3, 4, 5, 6], style: style)
+            [
+                "LANE", "WAITING", "OLDEST WAITS", "IN FLIGHT", "ACKNOWLEDGED UP TO", "LAST ACK",
+                "DROPPED SINCE START",
+            ], rightAligned: [1, 2, 3, 4, 5, 6], style: style)
         for lane in status["lanes"]?.array ?? [] {
             table.add(texts: [
                 text(lane["lane"]), String(int(lane["unacknowledged"])),
                 duration(lane["oldest_age_ms"]), String(int(lane["in_flight"])),
                 String(int(lane["acknowledged"])),
                 lane["last_ack_age_ms"]?.int.map { "\(QuantityText.duration($0)) ago" } ?? "–",
-                String(int(lane["lost"])),
+                String(int(lane["dropped"])),
             ])
         }
         return table.lines()
