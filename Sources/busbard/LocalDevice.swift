@@ -257,7 +257,8 @@ final class LocalDevice: DeviceBackend {
 
     func queues() throws(RPCError) -> JSONValue {
         do throws(JournalError) {
-            return try queueReport.document(now: wall())
+            return try queueReport.document(
+                now: wall(), isWritable: !links.post.standing.contains(.journalUnwritable))
         } catch {
             throw RPCError(.journal, "the journal cannot be read: \(error)")
         }
