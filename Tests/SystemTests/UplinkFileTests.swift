@@ -24,10 +24,11 @@ struct UplinkFileTests {
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
-    private func write(bytes: Int64, started: Int64 = 1) throws {
+    /// - Parameter age: how long ago it was written, in ms.
+    private func write(bytes: Int64, started: Int64 = 1, age: Int64 = 0) throws {
         let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
             .filter { $0.isHexDigit }
-        let now = bootMilliseconds()
+        let now = bootMilliseconds() - age
         let status: JSONValue = [
             "v": 1, "boot": .string(boot), "written_mono_ms": JSONValue(now), "period_ms": 60_000,
             "started_mono_ms": JSONValue(started), "written_bytes": JSONValue(bytes),
@@ -66,6 +67,48 @@ struct UplinkFileTests {
                 "/status.json is not there: busbar-uplink has never run, or has another "
                     + "--status-dir: systemctl status busbar-uplink"))
         #expect(daemon.end(SIGTERM).status == 0)
+    }
+
+    @Test("one that is dead is told in the past tense, with ages that have gone on")
+    func past() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func shown(age: Int64?, state: String) throws -> String {
+            let place = try LocalSocket()
+            place.answer([
+                "problem": "it is dead", "age_ms": age.map { JSONValue($0) } ?? .null,
+                "status": [
+                    "state": .string(state), "guarantee": "kafka", "broker": "b:1",
+                    "shard": "07", "why": "no cable", "written_mono_ms": 1_000,
+                    "next_try_mono_ms": 9_000_000, "local": ["problem": "busbard is not reached"],
+                    "lanes": .array([
+                        [
+                            "lane": "alarm", "oldest_age_ms": 2_000, "last_ack_age_ms": 3_000,
+                        ] as JSONValue
+                    ]), "findings": .array([]),
+                ],
+            ])
+            let result = try Programs.run("busbar", ["uplink", "--socket", place.path])
+            #expect(result.code == 0, "\(result.error)")
+            return result.output
+        }
+        let dead = try shown(age: 919_000, state: "sending")
+        #expect(
+            dead.hasPrefix(
+                """
+                it is dead
+                Uplink was sending to b:1 15 min 19 s ago, shard 07, guarantee kafka, round trip \
+                –, link – and –, 0 in flight
+                  Why then: no cable
+                  Then: busbard is not reached
+
+                """), "\(dead)")
+        #expect(!dead.contains("Next try"))
+        #expect(dead.contains(" 15 min 21 s "), "\(dead)")
+        #expect(dead.contains(" 15 min 22 s ago"), "\(dead)")
+        let earlier = try shown(age: nil, state: "idle")
+        #expect(
+            earlier.contains("\nUplink was idle to b:1 before the device was started, shard 07"))
+        #expect(!earlier.contains(" ago"), "\(earlier)")
     }
 
     @Test("its bytes are part of the wear, each once, whoever is started anew")

@@ -25,10 +25,16 @@ struct UplinkPicture {
         if let problem = answer["problem"]?.string { lines.append(style.bad(problem)) }
         guard let status = answer["status"], status.object != nil else { return lines }
         lines.append(headline(status))
-        if let why = status["why"]?.string { lines.append("  " + style.warning("Why: \(why)")) }
-        if let nextTry { lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.") }
+        let then = isPast ? " then" : ""
+        if let why = status["why"]?.string {
+            lines.append("  " + style.warning("Why\(then): \(why)"))
+        }
+        // One that is not there tries nothing.
+        if let nextTry, !isPast {
+            lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.")
+        }
         if let problem = status["local"]?["problem"]?.string {
-            lines.append("  " + style.warning(problem))
+            lines.append("  " + style.warning(isPast ? "Then: \(problem)" : problem))
         }
         lines.append("")
         lines += table(status)
@@ -40,6 +46,27 @@ struct UplinkPicture {
             lines += findings.map { "    \(int($0["count"]))x \(text($0["text"]))" }
         }
         return lines
+    }
+
+    /// Whether what it wrote is no longer how it is: it is dead, stopped or hangs.
+    private var isPast: Bool { answer["problem"]?.string != nil }
+
+    /// How long ago that was.
+    private var agoWords: String {
+        answer["age_ms"]?.int.map { "\(QuantityText.duration($0)) ago" }
+            ?? "before the device was started"
+    }
+
+    /// An age that has gone on since it was written; nil where nobody knows by how much.
+    private func grown(_ age: JSONValue?) -> String {
+        guard let age = age?.int else { return "–" }
+        guard isPast else { return QuantityText.duration(age) }
+        return answer["age_ms"]?.int.map { QuantityText.duration(age + $0) } ?? "–"
+    }
+
+    private func lastAcknowledgement(_ lane: JSONValue) -> String {
+        let age = grown(lane["last_ack_age_ms"])
+        return age == "–" ? age : "\(age) ago"
     }
 
     /// In ms from now; nil when there is a connection.
@@ -63,9 +90,11 @@ struct UplinkPicture {
             case "broker": "broker (sent, unconfirmed)"
             default: guarantee
             }
-        return "Uplink \(style.paint(state, isWell ? .good : .bad)) to \(text(status["broker"])), "
-            + "shard \(text(status["shard"])), guarantee \(meaning), round trip "
-            + "\(duration(status["ack_round_trip_ms"])), link "
+        let word = isPast ? "was \(state)" : state
+        let time = isPast ? " \(agoWords)" : ""
+        return "Uplink \(style.paint(word, isWell && !isPast ? .good : .bad)) to "
+            + "\(text(status["broker"]))\(time), shard \(text(status["shard"])), "
+            + "guarantee \(meaning), round trip \(duration(status["ack_round_trip_ms"])), link "
             + "\(duration(link?["delay_ms"])) and \(rate(link?["bytes_per_second"])), "
             + "\(int(link?["messages_in_flight"])) in flight"
     }
@@ -81,9 +110,9 @@ struct UplinkPicture {
         for lane in status["lanes"]?.array ?? [] {
             table.add(texts: [
                 text(lane["lane"]), String(int(lane["unacknowledged"])),
-                duration(lane["oldest_age_ms"]), String(int(lane["in_flight"])),
+                grown(lane["oldest_age_ms"]), String(int(lane["in_flight"])),
                 String(int(lane["acknowledged"])),
-                lane["last_ack_age_ms"]?.int.map { "\(QuantityText.duration($0)) ago" } ?? "–",
+                lastAcknowledgement(lane),
                 String(int(lane["lost"])),
             ])
         }
