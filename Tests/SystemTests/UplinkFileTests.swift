@@ -111,6 +111,59 @@ struct UplinkFileTests {
         #expect(!earlier.contains(" ago"), "\(earlier)")
     }
 
+    /// The reference site with an uplink, which it does not have by itself.
+    private func siteWithUplink() throws -> String {
+        let site = folder.appendingPathComponent("site")
+        try FileManager.default.copyItem(at: URL(fileURLWithPath: Programs.site), to: site)
+        let file = site.appendingPathComponent("site.json")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let start = try #require(text.firstIndex(of: "{"))
+        let uplink = "\n  \"uplink\": { \"host\": \"b\", \"guarantee\": \"kafka\" },"
+        try (text[...start] + uplink + text[text.index(after: start)...])
+            .write(to: file, atomically: true, encoding: .utf8)
+        return site.path
+    }
+
+    @Test("silence is a cause of E803 by itself, and ends with it; not at a site without an uplink")
+    func silence() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(bytes: 0, age: 372_000)
+        let other = try start()
+        let daemon = try Daemon(arguments: [
+            "--site", try siteWithUplink(), "--uplink-dir", "/nonexistent",
+            "--uplink-status-dir", folder.path,
+        ])
+        try daemon.waitUntil("E803 is raised", within: 5) {
+            try daemon.busbar("why", "E803").output.contains("is unacknowledged")
+        }
+        let status = try daemon.busbar("status").output
+        let line = try #require(
+            status.firstMatch(of: #/\n  The uplink is silent \(E803\): (.*)\n/#), "\(status)")
+        #expect(
+            line.1.replacing(#/3[78][0-9]/#, with: "N")
+                == "busbar-uplink has not written for N s: is it running? systemctl status "
+                + "busbar-uplink")
+        #expect(try daemon.busbar("why", "E803").output.contains("\(line.1)."))
+        #expect(
+            status.contains(
+                "Do as busbar uplink says; alarms are kept meanwhile, of the rest see busbar queue."
+            ),
+            "\(status)")
+        #expect(try other.busbar("why", "E803").output.contains("does not stand"))
+        #expect(!(try other.busbar("status").output.contains("silent")))
+        #expect(other.end(SIGTERM).status == 0)
+        try write(bytes: 0)
+        // A look every ten seconds, and the off-delay of five.
+        try daemon.waitUntil("its cause is gone", within: 20) {
+            try daemon.busbar("why", "E803").output.contains("is returned")
+        }
+        #expect(
+            try daemon.busbar("why", "E803").output.contains(
+                "This is over: busbar-uplink has not written for 3"))
+        #expect(!(try daemon.busbar("status").output.contains("The uplink is silent")))
+        #expect(daemon.end(SIGTERM).status == 0)
+    }
+
     @Test("its bytes are part of the wear, each once, whoever is started anew")
     func wear() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
