@@ -111,6 +111,27 @@ struct UplinkFileTests {
         #expect(!earlier.contains(" ago"), "\(earlier)")
     }
 
+    @Test(
+        "the days of the certificates are shown",
+        arguments: [
+            ("12", "client 12 days"), ("1", "client 1 day"), ("-3", "client ended"),
+            ("null", "client –"),
+        ])
+    func certificates(days: String, text: String) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let place = try LocalSocket()
+        let terms =
+            "[{\"role\":\"client\",\"days_left\":\(days)},"
+            + "{\"role\":\"broker\",\"days_left\":340}]"
+        place.answer([
+            "status": ["state": "idle", "certificates": try JSONValue.parse(Array(terms.utf8))]
+        ])
+        let result = try Programs.run("busbar", ["uplink", "--socket", place.path])
+        #expect(
+            result.output.contains("\n  Certificates hold for: \(text), broker 340 days.\n"),
+            "\(result.output) \(result.error)")
+    }
+
     /// The reference site with an uplink, which it does not have by itself.
     private func siteWithUplink() throws -> String {
         let site = folder.appendingPathComponent("site")

@@ -159,7 +159,7 @@ extension FindingKind {
     var condition: ShellConditions? {
         switch self {
         case .forgedAcknowledgement, .commandForged, .clientTakenOver: .clusterForgery
-        case .commandRefused, .messagesRefused: nil
+        case .commandRefused, .messagesRefused, .certificateEnding: nil
         case .noBridge, .eventsRefused: .uplinkStalled
         case .rolledBack, .numbersMissing, .journalUnreadable: .clusterDisagrees
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSON
 import LocalAPI
+import Wire
 
 struct UplinkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,6 +37,7 @@ struct UplinkPicture {
         if let problem = status["local"]?["problem"]?.string {
             lines.append("  " + style.warning(isPast ? "Then: \(problem)" : problem))
         }
+        if let terms { lines.append("  " + terms) }
         lines.append("")
         lines += table(status)
         let findings = (status["findings"]?.array ?? []).filter {
@@ -67,6 +69,21 @@ struct UplinkPicture {
     private func lastAcknowledgement(_ lane: JSONValue) -> String {
         let age = grown(lane["last_ack_age_ms"])
         return age == "–" ? age : "\(age) ago"
+    }
+
+    /// How long the certificates hold; nil where there are none.
+    private var terms: String? {
+        let terms = answer["status"]?["certificates"]?.array ?? []
+        guard !terms.isEmpty else { return nil }
+        let days = terms.compactMap { $0["days_left"]?.int }
+        let words = terms.map { term in
+            let left = term["days_left"]?.int
+            return "\(text(term["role"])) "
+                + (left.map { $0 < 0 ? "ended" : $0 == 1 ? "1 day" : "\($0) days" } ?? "–")
+        }
+        let line = "Certificates hold for: \(words.joined(separator: ", "))."
+        let isShort = days.contains { $0 < CertificateTerm.daysOfWarning }
+        return isShort ? style.warning(line) : line
     }
 
     /// In ms from now; nil when there is a connection.
