@@ -50,6 +50,7 @@ struct FindingTests {
         Row(.numbersMissing, .clusterDisagrees, isLasting: false),
         Row(.journalUnreadable, .clusterDisagrees, isLasting: true),
         Row(.messagesRefused, nil, isLasting: true),
+        Row(.certificateEnding, nil, isLasting: false),
     ]
 
     @Test("the table names every kind")
@@ -108,8 +109,8 @@ struct FindingTests {
                 + "command_too_large, command_retained, command_repeated, command_expired, "
                 + "command_not_yet_valid, command_clock_not_set, command_no_key, "
                 + "commands_too_many, client_taken_over, no_bridge, events_refused, rolled_back, "
-                + "numbers_missing, journal_unreadable, messages_refused; are busbard and "
-                + "busbar-uplink of one version?"),
+                + "numbers_missing, journal_unreadable, messages_refused, certificate_ending; are "
+                + "busbard and busbar-uplink of one version?"),
         BadRow(
             testDescription: "another word on security than the kind's",
             parameters: #"{"kind":"no_bridge","active":true,"security":true,"count":1,"text":"x"}"#,

@@ -25,6 +25,8 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
     case journalUnreadable
     /// The broker refuses the status, or what Home Assistant reads; events go their way.
     case messagesRefused
+    /// One of the way's certificates ends within days.
+    case certificateEnding
 
     /// As it is called on the local socket and in the status.
     public var name: String {
@@ -48,6 +50,7 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         case .numbersMissing: "numbers_missing"
         case .journalUnreadable: "journal_unreadable"
         case .messagesRefused: "messages_refused"
+        case .certificateEnding: "certificate_ending"
         }
     }
 
@@ -65,13 +68,13 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
             true
         case .commandRepeated, .commandExpired, .commandNotYetValid, .commandClockNotSet,
             .commandNoKey, .commandsTooMany, .noBridge, .eventsRefused, .rolledBack,
-            .numbersMissing, .journalUnreadable, .messagesRefused:
+            .numbersMissing, .journalUnreadable, .messagesRefused, .certificateEnding:
             false
         }
     }
 
     /// Whether it holds until it is told to be over. The others are single events, which are only
-    /// counted.
+    /// counted; a certificate that ends is one each day.
     public var hasEnd: Bool { isLasting || self == .clientTakenOver }
 
     /// Whether it goes on until it is told to be over, and is told again while it does.
@@ -81,7 +84,8 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         case .forgedAcknowledgement, .commandBadSignature, .commandOtherDevice,
             .commandUnreadable, .commandTooLarge, .commandRetained, .commandRepeated,
             .commandExpired, .commandNotYetValid, .commandClockNotSet, .commandNoKey,
-            .commandsTooMany, .clientTakenOver, .numbersMissing:
+            .commandsTooMany, .clientTakenOver, .numbersMissing,
+            .certificateEnding:
             false
         }
     }
