@@ -1,5 +1,6 @@
 public import JSON
 import Units
+import Wire
 
 /// What is to be said of the program around the session.
 public struct UplinkProcess: Sendable {
@@ -67,6 +68,16 @@ extension UplinkStatus {
             ],
             "lanes": .array(lanes.map(\.json)), "counters": counters.json,
             "findings": .array(findings.map(\.json)),
+            "certificates": .array(
+                certificates.map { term in
+                    [
+                        "role": .string(term.role.rawValue), "name": .string(term.name),
+                        "ends_ms": JSONValue(term.endsAt),
+                        "days_left": trustedWall.map {
+                            JSONValue(term.daysLeft(unixMilliseconds: $0))
+                        } ?? .null,
+                    ]
+                }),
         ]
     }
 

@@ -13,6 +13,8 @@ struct UplinkDriver: ~Copyable {
     /// How often the credentials are looked at, in ms. A renewed certificate is in use that soon.
     private static let credentialsInterval = Milliseconds.seconds(5)
     private static let statusInterval = Milliseconds.seconds(1)
+    /// Between two looks at when the certificates end, of which days are told.
+    private static let termsInterval = Milliseconds.seconds(3_600)
     /// busbard keeps an image of its state about as often.
     private static let imageInterval = Milliseconds.seconds(10)
     /// What a connection's handshake or a page of the journal needed is not kept resident for
@@ -38,6 +40,9 @@ struct UplinkDriver: ~Copyable {
     private var clock = MonotonicClock()
     private var fingerprint: FileFingerprint
     private var credentialsAt = Instant.never
+    private var termsAt = Instant.never
+    /// As the broker's certificate was when it was seen last.
+    private var brokerTerm: CertificateTerm?
     private let startedAt: Instant
     private var pace: StatusPace
     private var statusAt = Instant.never
@@ -129,9 +134,15 @@ struct UplinkDriver: ~Copyable {
             let found = FileFingerprint(credentials: arguments.credentials)
             if found != fingerprint {
                 fingerprint = found
+                termsAt = .never
                 Log.line("busbar-uplink: the credentials were changed; connecting anew")
                 session.note(.credentialsChanged, now: now)
             }
+        }
+        if port.isTLS, now - termsAt >= Self.termsInterval {
+            termsAt = now
+            let own = TLSFiles(credentials: arguments.credentials).terms
+            session.note(.certificates(own + [brokerTerm].compactMap { $0 }), now: now)
         }
         if port.isHomeAssistant, now - imageAt >= Self.imageInterval {
             imageAt = now
@@ -308,6 +319,8 @@ struct UplinkDriver: ~Copyable {
         switch event {
         case .connected(let receiveMaximum, let isSessionPresent):
             Log.line("busbar-uplink: connected to \(port.host):\(port.port)")
+            brokerTerm = connection?.brokerTerm
+            termsAt = .never
             session.note(
                 .connected(receiveMaximum: receiveMaximum, isSessionPresent: isSessionPresent),
                 now: now)

@@ -112,6 +112,9 @@ public struct UplinkSession: Sendable {
     var homeAt = Instant.never
     var counters = UplinkCounters()
     var findings = FindingLog()
+    var certificates: [CertificateTerm] = []
+    /// What was told of those that end soon; nil while none does.
+    var certificatesSaid: String?
 
     /// - Parameter cursor: as it was kept; nil when there is none or it cannot be read, which costs
     ///   duplicates and loses nothing.
@@ -153,6 +156,8 @@ public struct UplinkSession: Sendable {
             noteCommandAnswered(isTaken: isTaken)
         case .wall(let time):
             noteWall(time, now: now)
+        case .certificates(let terms):
+            noteCertificates(terms, now: now)
         case .image(let image):
             noteImage(image, now: now)
         case .resumed:

@@ -81,6 +81,9 @@ public struct UplinkStatus: Sendable {
     public var counters: UplinkCounters
     /// Those that were found since the start, the latest text of each kind.
     public var findings: [Finding]
+    public var certificates: [CertificateTerm]
+    /// By the wall clock, in milliseconds since 1970; nil while it is not set.
+    public var trustedWall: Int64?
 }
 
 extension UplinkSession {
@@ -92,7 +95,8 @@ extension UplinkSession {
             roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
             linkRate: meter.isMeasured ? meter.rate : nil, messagesUnconfirmed: unconfirmed.count,
             lanes: lanes.map { status(of: $0, now: now) },
-            counters: counters, findings: findings.all)
+            counters: counters, findings: findings.all, certificates: certificates,
+            trustedWall: trustedWall(now: now))
     }
 
     private var givenNow: GivenGuarantee? {
