@@ -97,7 +97,7 @@ struct UplinkFileTests {
                 """
                 it is dead
                 Uplink was sending to b:1 15 min 19 s ago, shard 07, guarantee kafka, round trip \
-                –, link – and –, 0 in flight
+                –, link – and –, 0 messages unconfirmed
                   Why then: no cable
                   Then: busbard is not reached
 
