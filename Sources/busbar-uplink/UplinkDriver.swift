@@ -136,13 +136,18 @@ struct UplinkDriver: ~Copyable {
             imageAt = now
             if let image = queue.image() { session.note(.image(image), now: now) }
         }
-        if now - memoryAt >= Self.memoryInterval {
-            memoryAt = now
-            ProcessMemory.releaseProgramPages()
-            ProcessMemory.releaseFreeHeap()
-        }
+        if now - memoryAt >= Self.memoryInterval { releaseMemory(now: now) }
         servePost(now: now)
         if let cursor = unsavedCursor { keep(cursor) }
+    }
+
+    /// Now and then, and before and after what only a connection needs: certificates, handshake and
+    /// end touch 2 MB of program and libraries (measured), which must not come on top of what
+    /// sending has touched.
+    private mutating func releaseMemory(now: Instant) {
+        memoryAt = now
+        ProcessMemory.releaseProgramPages()
+        ProcessMemory.releaseFreeHeap()
     }
 
     private mutating func servePost(now: Instant) {
@@ -225,6 +230,7 @@ struct UplinkDriver: ~Copyable {
     private mutating func connect(_ will: Publication, now: Instant) {
         connection = nil
         tokens = [:]
+        releaseMemory(now: now)
         do throws(CredentialsError) {
             fingerprint = FileFingerprint(credentials: arguments.credentials)
             let credentials = try Self.credentials(arguments, port)
@@ -305,13 +311,16 @@ struct UplinkDriver: ~Copyable {
             session.note(
                 .connected(receiveMaximum: receiveMaximum, isSessionPresent: isSessionPresent),
                 now: now)
+            releaseMemory(now: now)
         case .connectFailed(let failure):
             connection = nil
             session.note(.connectFailed(ConnectFailure(failure)), now: now)
+            releaseMemory(now: now)
         case .disconnected(let failure):
             connection = nil
             tokens = [:]
             session.note(.disconnected(DisconnectReason(failure)), now: now)
+            releaseMemory(now: now)
         case .published(let id, let code):
             guard let token = tokens.removeValue(forKey: id) else { return }
             session.note(.published(token: token, reasonCode: code), now: now)
