@@ -159,8 +159,8 @@ let package = Package(
             name: "busbar",
             dependencies: [
                 "Units", "Events", "Control", "RelayBoard", "Site", "CANDatabase", "Simulation",
-                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", "Doctor", "LinuxHAL",
-                "LinuxBuses", "Drivers", "HAL", argumentParser,
+                "ChainSimulation", "LocalAPI", "Wire", "JSON", "Journal", "Transit", "Doctor",
+                "LinuxHAL", "LinuxBuses", "Drivers", "HAL", argumentParser,
             ],
             swiftSettings: checked),
 

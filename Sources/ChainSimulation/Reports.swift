@@ -62,21 +62,30 @@ extension FleetReport {
             let digits = String(number)
             return String(repeating: " ", count: max(1, width - digits.utf8.count)) + digits
         }
-        var lines = ["  fault                              times    seeds"]
-        for (index, row) in faults.rows.enumerated() {
-            let name = row.name + String(repeating: " ", count: max(1, 30 - row.name.utf8.count))
-            lines.append("  " + name + column(row.count, 10) + column(seedsWithFault[index], 9))
+        let widest = faults.rows.map(\.name.utf8.count).max() ?? 0
+        func padded(_ name: String) -> String {
+            "  " + name + String(repeating: " ", count: widest - name.utf8.count)
         }
-        let years = virtualMilliseconds / 31_536_000_000
+        var lines = [padded("fault") + "     times    seeds"]
+        for (index, row) in faults.rows.enumerated() {
+            lines.append(
+                padded(row.name) + column(row.count, 10) + column(seedsWithFault[index], 9))
+        }
         lines.append("")
         lines.append(
-            "\(seeds) seeds in \(milliseconds / 1_000) s: \(years) years of virtual time, "
+            "\(seeds) seeds in \(milliseconds / 1_000) s: \(span) of virtual time, "
                 + "\(steps) steps")
         lines.append("\(events) events stated, \(effects) effects, \(duplicates) duplicates")
         let byLane = Lane.allCases.map { "\($0.name) \(effectsByLane[Int($0.rawValue)])" }
         lines.append("effects by lane: " + byLane.joined(separator: ", "))
         if broken == nil { lines.append("every rule held") }
         return lines
+    }
+
+    /// Of the virtual time, in whole days below two years: "1 day", "729 days", "2 years".
+    private var span: String {
+        let days = virtualMilliseconds / 86_400_000
+        return days == 1 ? "1 day" : days < 730 ? "\(days) days" : "\(days / 365) years"
     }
 
     public func json(milliseconds: Int64) -> JSONValue {

@@ -4,8 +4,9 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Whose code it is.
     public enum Origin: Hashable, Sendable { case sqlite, system }
 
-    /// Who met it. The journal goes on by itself and says how; who only reads it changes nothing.
-    public enum Side: Hashable, Sendable { case writer, reader }
+    /// Who met it. The journal goes on by itself and says how; who only reads it changes nothing,
+    /// and neither does who writes what was read to a file of their own.
+    public enum Side: Hashable, Sendable { case writer, reader, export }
 
     public var origin: Origin
     /// SQLite's primary result code, or errno.
@@ -36,12 +37,26 @@ public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         return "\(path): \(operation): \(message) (\(name)); \(advice)"
     }
 
-    public var advice: String { side == .writer ? writerAdvice : readerAdvice }
+    public var advice: String {
+        switch side {
+        case .writer: writerAdvice
+        case .reader: readerAdvice
+        case .export: exportAdvice
+        }
+    }
+
+    private var exportAdvice: String {
+        switch code {
+        case 17: "choose another name: nothing is replaced"  // EEXIST
+        case 2, 20: "make the folder for it, or choose one that is there"  // ENOENT, ENOTDIR
+        case 21: "name a file in this folder, not the folder"  // EISDIR
+        case 28, 122: "free space on this file system, or export to another"  // ENOSPC, EDQUOT
+        case 13, 30: "export to where you may write"  // EACCES, EROFS
+        default: "look at where the file is to be, or export to another place"
+        }
+    }
 
     private var readerAdvice: String {
-        if origin == .system, code == 17 {  // EEXIST
-            return "choose another name: nothing is replaced"
-        }
         if isFull { return "free space on this file system; nothing in the journal was changed" }
         if isReadOnly {
             return "do it as a user who may; nothing in the journal was changed"

@@ -86,7 +86,7 @@ public final class ExportFile {
         _ operation: String, _ code: Int32, _ path: String
     ) -> JournalError {
         var error = JournalError(errno: code, operation: operation, path: path)
-        error.side = .reader
+        error.side = .export
         return error
     }
 

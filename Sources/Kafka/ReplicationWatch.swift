@@ -129,8 +129,13 @@ struct Replication: Hashable {
     }
 
     private func fault(_ settings: KafkaSettings) -> String? {
-        // Whoever has said so need not be told.
-        let otherwise = settings.isDevelopment ? "" : ", or say --development-cluster"
+        // Whoever has said so need not be told. Else the word is for a trial's first minutes, and
+        // must not tempt anybody on a night when a plant's events wait.
+        let otherwise =
+            settings.isDevelopment
+            ? ""
+            : ". For trials alone there is --development-cluster: it acknowledges so too, and what "
+                + "one broker then loses no device sends again"
         if let replicas, replicas < settings.replicationMin {
             return "the topic \(topic) has \(replicas) replicas, wanted are "
                 + "\(settings.replicationMin). Reassign its partitions to more brokers\(otherwise)"

@@ -61,6 +61,37 @@ enum SHA256 {
         }
     }
 
+    /// For what is too long to be in memory at once.
+    final class Stream {
+        private let context: OpaquePointer
+
+        init() {
+            guard let made = EVP_MD_CTX_new(), EVP_DigestInit_ex2(made, algorithm, nil) == 1 else {
+                preconditionFailure("libcrypto has no room for a SHA-256: out of memory")
+            }
+            context = made
+        }
+
+        deinit { EVP_MD_CTX_free(context) }
+
+        func add(_ part: [UInt8]) {
+            let isMade = EVP_DigestUpdate(context, part, part.count) == 1
+            precondition(isMade, "libcrypto did not make a SHA-256: out of memory")
+        }
+
+        /// Of all parts so far.
+        var hash: [UInt8] {
+            let copy = EVP_MD_CTX_new()
+            defer { EVP_MD_CTX_free(copy) }
+            var hash = [UInt8](repeating: 0, count: size)
+            let isMade =
+                EVP_MD_CTX_copy_ex(copy, context) == 1
+                && EVP_DigestFinal_ex(copy, &hash, nil) == 1
+            precondition(isMade, "libcrypto did not make a SHA-256: out of memory")
+            return hash
+        }
+    }
+
     /// HMAC-SHA256 (RFC 2104).
     static func mac(of text: [UInt8], key: [UInt8]) -> [UInt8] {
         var mac = [UInt8](repeating: 0, count: size)

@@ -17,6 +17,8 @@ struct BridgeLoop {
     private var clock = MonotonicClock()
 
     private var connection: MQTTConnection?
+    /// When the broker took the connection; nil while it has not.
+    private var connectedAt: Instant?
     private var nextAttempt = Instant.never
     private var pause = ReconnectPause()
     /// Why there is no connection, as the log has it. Said once: it is tried every few seconds.
@@ -166,21 +168,29 @@ struct BridgeLoop {
             lossTold = nil
             brokerTerm = connection?.brokerTerm
             termsLook = .never
+            connectedAt = clock.now()
             session.noteConnected()
         case .connectFailed(let failure):
-            lose("cannot connect to the MQTT broker \(broker.host):\(broker.port): \(failure)")
+            lose(
+                "cannot connect to the MQTT broker \(broker.host):\(broker.port): "
+                    + Self.words(of: failure))
         case .disconnected(let failure):
-            lose("lost the MQTT broker \(broker.host):\(broker.port): \(failure)")
+            lose(
+                "lost the MQTT broker \(broker.host):\(broker.port): \(Self.words(of: failure))",
+                lived: connectedAt.map { clock.now() - $0 })
         case .subscribed(let id, let codes):
             guard id == subscription else { return }
-            let refused = codes.first { $0 >= 0x80 }
-            session.noteSubscribed(
-                refusal: refused.map { "reason 0x\(String($0, radix: 16))" })
+            session.noteSubscribed(refusal: codes.first { $0 >= 0x80 })
         case .message(let message): reading.put(message, wall: wall())
         case .published(let id, let code):
             guard let publication = published.removeValue(forKey: id) else { return }
             session.notePublished(publication, reasonCode: code, now: clock.now())
         }
+    }
+
+    private static func words(of failure: MQTTFailure) -> String {
+        if case .refused(let code) = failure { return "the broker says: \(ReasonText.of(code))" }
+        return failure.description
     }
 
     private static func certificate(_ broker: MQTTSettings) -> FileFingerprint {
@@ -228,25 +238,27 @@ struct BridgeLoop {
         }
     }
 
-    private mutating func lose(_ reason: String) {
+    /// - Parameter lived: how long the connection stood that broke; nil where there was none.
+    private mutating func lose(_ reason: String, lived: Milliseconds? = nil) {
         if reason != lossTold {
             lossTold = reason
             let stop = reason.hasSuffix(".") ? "" : "."
             let most = ReconnectPause.most.rawValue / 1_000
             Log.line("\(reason)\(stop) Trying again, at least every \(most) s")
         }
-        forgetConnection()
+        forgetConnection(lived: lived)
         nextAttempt = clock.now() + pause.span
         pause.failed()
     }
 
-    private mutating func forgetConnection() {
+    private mutating func forgetConnection(lived: Milliseconds? = nil) {
         connection = nil
+        connectedAt = nil
         subscription = nil
         waiting.removeAll()
         reading.discard()
         published.removeAll()
-        session.noteDisconnected()
+        session.noteDisconnected(lived: lived)
     }
 
     private mutating func wall() -> Wire.WallTime {

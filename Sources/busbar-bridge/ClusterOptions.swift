@@ -25,7 +25,7 @@ struct ClusterOptions: ParsableArguments {
     @Flag(
         help: """
             This is a cluster for development: acknowledge with less replication, and say so in \
-            every acknowledgement.
+            every acknowledgement. What a broker of it loses is lost: no device sends it again.
             """)
     var developmentCluster = false
 

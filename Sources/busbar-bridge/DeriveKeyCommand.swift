@@ -41,6 +41,14 @@ struct SecretOption: ParsableArguments {
     var file: String
 
     func read() throws(Failure) -> BridgeSecret {
+        let mode = try LineFile(file).mode()
+        // It is told and not refused, and a group may read it: so containers are given their
+        // secrets, by a mount of root's in which nobody can change the mode.
+        if mode & 0o027 != 0 {
+            Log.line(
+                "\(file): others may read or change this secret (mode \(String(mode, radix: 8))), "
+                    + "and whoever has it can forge acknowledgements: chmod 600 \(file)")
+        }
         let text = try LineFile.text(at: file)
         do throws(KeyError) {
             return try BridgeSecret(fileText: text)

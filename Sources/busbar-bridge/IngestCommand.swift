@@ -4,6 +4,7 @@ import HAL
 import Kafka
 import LinuxHAL
 import Units
+import Wire
 
 struct IngestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,7 +13,7 @@ struct IngestCommand: ParsableCommand {
         discussion: """
             Each line is one event and keeps its identity, so that what Kafka has already is known \
             to its consumers as a repetition. The whole file is checked first: with a line that is \
-            no event nothing is written.
+            no event, or when its last line has another count or hash of them, nothing is written.
             """)
 
     @OptionGroup var cluster: ClusterOptions
@@ -20,7 +21,12 @@ struct IngestCommand: ParsableCommand {
     @Option(help: "Give up after so many seconds without a report from the cluster.")
     var patience = 60
 
-    @Argument(help: "The file: one CloudEvent a line, structured JSON.", completion: .file())
+    @Flag(help: "Take a file without its last line too: one that was cut, or an older busbar's.")
+    var incomplete = false
+
+    @Argument(
+        help: "The file: one CloudEvent a line in structured JSON, then a line with their count.",
+        completion: .file())
     var file: String
 
     func validate() throws {
@@ -30,40 +36,52 @@ struct IngestCommand: ParsableCommand {
     }
 
     func run() throws {
-        let count = try forEachEvent { _ throws(Failure) in }
+        let (count, isWhole) = try forEachEvent(elseSay: "Nothing was written") {
+            _ throws(Failure) in
+        }
+        if !isWhole {
+            Log.line(
+                "\(file): \(count) events without the line that says how many there are: whether "
+                    + "there were more, this file does not tell")
+        }
         let sink = try cluster.makeSink()
         try waitForGuarantee(sink)
         var ingest = Ingest(sink: sink, patience: .seconds(Int64(patience)))
-        let wall = ingest.wall
-        _ = try forEachEvent { event throws(Failure) in
-            try ingest.send(event.record(unixMilliseconds: wall))
+        let changed = "It was changed while it was read, and is written in part: run it again"
+        _ = try forEachEvent(elseSay: changed) { event throws(Failure) in
+            try ingest.send(event)
         }
         try ingest.finish()
-        print(
-            "\(file): \(count) events; \(ingest.stored) stored by lane "
-                + "\(ingest.storedByTopic), \(ingest.refused) refused")
+        print("\(file): \(count) events; \(ingest.stored) stored, \(ingest.refused) refused")
+        for lane in Lane.allCases {
+            print("\(lane.name): \(ingest.storedByLane[Int(lane.rawValue)]) stored")
+        }
         if ingest.refused > 0 {
             throw Failure("\(ingest.refused) events were refused; the lines above say why")
         }
     }
 
-    /// - Returns: how many there are.
+    /// - Parameter consequence: what a file that is not as it should be has led to.
+    /// - Returns: how many there are, and whether it is known that these are all.
     private func forEachEvent(
-        _ body: (ExportedEvent) throws(Failure) -> Void
-    ) throws(Failure) -> Int {
+        elseSay consequence: String, _ body: (ExportedEvent) throws(Failure) -> Void
+    ) throws(Failure) -> (count: Int64, isWhole: Bool) {
         let lines = try LineFile(file)
-        var count = 0
+        var check = ExportCheck(isIncompleteTaken: incomplete)
         while let line = try lines.next() {
-            let event: ExportedEvent
+            let event: ExportedEvent?
             do throws(ExportError) {
-                event = try ExportedEvent(line: line)
+                event = try check.take(line, isTerminated: lines.isTerminated)
             } catch {
-                throw Failure("\(file), line \(lines.number): \(error). Nothing was written")
+                throw Failure("\(file), line \(lines.number): \(error). \(consequence)")
             }
-            try body(event)
-            count += 1
+            if let event { try body(event) }
         }
-        return count
+        do throws(ExportError) {
+            return (check.events, isWhole: try check.finish())
+        } catch {
+            throw Failure("\(file): \(error). \(consequence)")
+        }
     }
 
     private func waitForGuarantee(_ sink: KafkaSink) throws(Failure) {
@@ -94,9 +112,10 @@ private struct Ingest {
     let patience: Milliseconds
     let wall: Int64
     private(set) var refused = 0
-    private(set) var storedByTopic: [String: Int] = [:]
+    /// By `Lane.rawValue`.
+    private(set) var storedByLane = [Int](repeating: 0, count: Lane.allCases.count)
     private var clock = MonotonicClock()
-    private var onTheirWay: [RecordToken: String] = [:]
+    private var onTheirWay: [RecordToken: (lane: Lane, id: String)] = [:]
     private var lastToken: UInt64 = 0
     private var lastReport: Instant
 
@@ -111,15 +130,15 @@ private struct Ingest {
         lastReport = clock.now()
     }
 
-    var stored: Int { storedByTopic.values.reduce(0, +) }
+    var stored: Int { storedByLane.reduce(0, +) }
 
-    mutating func send(_ record: SinkRecord) throws(Failure) {
+    mutating func send(_ event: ExportedEvent) throws(Failure) {
+        let record = event.record(unixMilliseconds: wall)
         while onTheirWay.count >= Self.recordsMax { try collect() }
         lastToken += 1
         let token = RecordToken(lastToken)
         while !sink.send(record, token: token) { try collect() }
-        onTheirWay[token] =
-            "\(record.topic) \(record.headers.value(of: "ce_id") ?? "")"
+        onTheirWay[token] = (event.lane, event.id)
         if lastToken % 100 == 0 { try collect(waiting: 0) }
     }
 
@@ -130,13 +149,13 @@ private struct Ingest {
     private mutating func collect(waiting milliseconds: Int32 = 100) throws(Failure) {
         for report in sink.poll(milliseconds: milliseconds) {
             lastReport = clock.now()
-            guard let what = onTheirWay.removeValue(forKey: report.token) else { continue }
+            guard let event = onTheirWay.removeValue(forKey: report.token) else { continue }
             switch report.outcome {
             case .stored:
-                storedByTopic[String(what.prefix { $0 != " " }), default: 0] += 1
+                storedByLane[Int(event.lane.rawValue)] += 1
             case .refused(let reason):
                 refused += 1
-                Log.line("refused \(what): \(reason)")
+                Log.line("refused \(event.id): \(reason)")
             case .failed(let reason):
                 throw Failure(
                     "\(stored) events are stored, then the cluster failed: \(reason). Run it "

@@ -5,6 +5,8 @@ final class LineFile {
     let path: String
     /// Of the line that `next` returned last, from 1.
     private(set) var number = 0
+    /// Whether a line feed came after that line.
+    private(set) var isTerminated = true
     private let descriptor: Int32
     private var buffer: [UInt8] = []
     private var position = 0
@@ -38,6 +40,7 @@ final class LineFile {
                 guard position < buffer.count else { return nil }
                 defer { position = buffer.count }
                 number += 1
+                isTerminated = false
                 return Array(buffer[position...])
             }
             try fill()
@@ -62,6 +65,13 @@ final class LineFile {
     private static func failure(_ path: String, _ verb: String) -> Failure {
         let reason = unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "\(errno)"
         return Failure("\(path): cannot \(verb) it: \(reason)")
+    }
+
+    /// What its owner, its group and others may do with it, as in `chmod`.
+    func mode() throws(Failure) -> UInt32 {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Self.failure(path, "stat") }
+        return status.st_mode & 0o777
     }
 
     /// The whole of a small file: a key, or properties.

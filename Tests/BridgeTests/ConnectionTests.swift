@@ -74,14 +74,37 @@ struct ConnectionTests {
         var rig = try Rig(connects: false)
         rig.session.noteConnected()
         rig.run()
-        rig.session.noteSubscribed(refusal: "not authorised")
-        #expect(
-            rig.session.unreadiness(now: rig.now)
-                == "the MQTT broker refuses the subscription: not authorised")
-        #expect(
-            rig.session.takeNotices().last
-                == "the broker refuses the bridge's subscription: not authorised. Let its access "
-                + "list allow this bridge to read busbar/v1/up/#")
+        rig.session.noteSubscribed(refusal: 0x87)
+        let text =
+            "the MQTT broker does not let the bridge hear events (not authorised): let the bridge "
+            + "subscribe to busbar/v1/up/#, or --cert is not the bridge's own certificate"
+        #expect(rig.session.unreadiness(now: rig.now) == text)
+        #expect(rig.session.takeNotices().last == text)
+    }
+
+    @Test("the fifth connection in a row that ends within a minute names the likely twin")
+    func twin() throws {
+        let plain = "not connected to the MQTT broker"
+        let text =
+            "the connection to the MQTT broker ends soon after it was made, 5 times in a row: "
+            + "perhaps another bridge has the --instance \"bridge-0\" too: look into the broker's "
+            + "log, and give each bridge its own"
+        var rig = try Rig()
+        func lose(after lived: Int64?) -> String? {
+            rig.session.noteConnected()
+            rig.session.noteDisconnected(lived: lived.map { Milliseconds($0) })
+            return rig.session.unreadiness(now: rig.now)
+        }
+        _ = rig.session.takeNotices()
+        for _ in 1...4 { #expect(lose(after: 59_999) == plain) }
+        #expect(lose(after: nil) == plain, "what the bridge ended itself is none of them")
+        #expect(rig.session.takeNotices() == [])
+        #expect(lose(after: 59_999) == text)
+        #expect(rig.session.takeNotices() == [text])
+        #expect(lose(after: 0) == text.replacing("5 times", with: "6 times"))
+        #expect(rig.session.takeNotices() == [], "said once")
+        #expect(lose(after: 60_000) == plain, "a good one ends it")
+        #expect(lose(after: 1) == plain)
     }
 
     @Test("no report for 30 s makes it unready, 29 s do not; a report makes it ready again")
@@ -202,6 +225,15 @@ struct ConnectionTests {
 
 @Suite("What a broker does not take from a bridge")
 struct RefusedPublicationTests {
+    private static func text(_ what: String, _ reason: String, _ topics: String) -> String {
+        "the MQTT broker does not take \(what) (\(reason)): let the bridge publish to \(topics), "
+            + "or --cert is not the bridge's own certificate"
+    }
+
+    private static func helloText(_ reason: String) -> String {
+        text("what the bridge says of itself", reason, "busbar/v1/bridge/+")
+    }
+
     private func answer(_ rig: inout Rig, _ code: UInt8, since first: Int = 0) {
         for publication in rig.published[first...] {
             rig.session.notePublished(publication, reasonCode: code, now: rig.now)
@@ -211,7 +243,10 @@ struct RefusedPublicationTests {
 
     @Test(
         "0x7f is taken, 0x80 is not",
-        arguments: [(0, nil), (0x7F, nil), (0x80, "0x80"), (0x87, "0x87")])
+        arguments: [
+            (0, nil), (0x7F, nil), (0x80, "unspecified error"), (0x87, "not authorised"),
+            (0xA5, "reason 0xa5"),
+        ])
     func boundary(code: UInt8, reason: String?) throws {
         var rig = try Rig(connects: false)
         rig.session.noteConnected()
@@ -221,7 +256,7 @@ struct RefusedPublicationTests {
         answer(&rig, code)
         #expect(
             rig.session.unreadiness(now: rig.now)
-                == reason.map { "the MQTT broker refuses the bridge's hellos: reason \($0)" })
+                == reason.map { Self.helloText($0) })
     }
 
     @Test("a refused hello makes it unready, is counted, said once, and tried again each 30 s")
@@ -236,12 +271,7 @@ struct RefusedPublicationTests {
         // That it is not ready now is a hello too.
         answer(&rig, 0x87, since: 1)
         #expect(rig.session.counters.hellosRefused == 2)
-        #expect(
-            rig.session.takeNotices() == [
-                "the broker refuses what the bridge publishes on busbar/v1/bridge/07: reason 0x87. "
-                    + "Let its access list allow this bridge to write there, and look whether "
-                    + "--cert is the bridge's own certificate"
-            ])
+        #expect(rig.session.takeNotices() == [Self.helloText("not authorised")])
         rig.published.removeAll()
         rig.pass(29_999)
         #expect(rig.published.isEmpty)
@@ -267,7 +297,7 @@ struct RefusedPublicationTests {
         rig.session.notePublished(second, reasonCode: 0, now: rig.now)
         #expect(
             rig.session.unreadiness(now: rig.now)
-                == "the MQTT broker refuses the bridge's acknowledgements: reason 0x87")
+                == Self.text("acknowledgements", "not authorised", "busbar/v1/down/+/ack/+"))
         #expect(rig.session.counters.acknowledgementsRefused == 1)
         rig.published.removeAll()
         rig.pass(30_000)

@@ -100,6 +100,14 @@ struct ExportTests {
                 == "\(path): open: File exists (errno 17); choose another name: nothing is replaced"
         )
         let nowhere = error { _ = try ExportFile(device.path + "/none/out") }
-        #expect(nowhere?.description.contains("No such file or directory") == true)
+        #expect(
+            nowhere?.description
+                == "\(device.path)/none/out.part: open: No such file or directory (errno 2); make "
+                + "the folder for it, or choose one that is there")
+        let beneath = error { _ = try ExportFile(path + "/out") }
+        #expect(
+            beneath?.description
+                == "\(path)/out.part: open: Not a directory (errno 20); make the folder for it, or "
+                + "choose one that is there")
     }
 }

@@ -40,7 +40,10 @@ struct ReplicationTests {
         #expect(
             Replication.judge(seen, settings)
                 == (row.fault.map {
-                    .insufficient(reason: $0 + ", or say --development-cluster")
+                    .insufficient(
+                        reason: $0
+                            + ". For trials alone there is --development-cluster: it acknowledges "
+                            + "so too, and what one broker then loses no device sends again")
                 } ?? .replicated))
         settings.isDevelopment = true
         #expect(

@@ -136,7 +136,10 @@ struct QueueTests {
         let state = daemon.stateDirectory.path
         let result = try daemon.busbar("queue", "export", file, "--state-dir", state)
         #expect(result.code == 0, "\(result.error)")
-        let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        let lines = text.split(separator: "\n").dropLast()
+        let end = try JSONValue.parse(Array(try #require(text.split(separator: "\n").last).utf8))
+        #expect(end["events"]?.int == Int64(lines.count))
         #expect(result.output == "\(lines.count) events are in \(file).\n")
         #expect(!result.output.contains("left out"))
         let events = try lines.map { try JSONValue.parse(Array($0.utf8)) }
@@ -158,6 +161,12 @@ struct QueueTests {
             again.error
                 == "busbar: nothing was exported: \(file): open: File exists (errno 17); choose "
                 + "another name: nothing is replaced\n")
+        let lost = try daemon.busbar("queue", "export", "/nowhere/x", "--state-dir", state)
+        #expect(lost.code == 1)
+        #expect(
+            lost.error
+                == "busbar: nothing was exported: /nowhere/x.part: open: No such file or directory "
+                + "(errno 2); make the folder for it, or choose one that is there\n")
         let alarms = daemon.directory.appendingPathComponent("telemetry.jsonl").path
         let one = try daemon.busbar(
             "queue", "export", alarms, "--lane", "telemetry", "--state-dir", state, "--json")

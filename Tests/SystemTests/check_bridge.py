@@ -189,7 +189,7 @@ class Bridge:
             lambda: self.words().count("connected to the MQTT broker") > before)
         self.becomes_ready()
 
-    def another(self, name, certificate):
+    def another(self, name, certificate, instance=None):
         """A second bridge; returns its port for health."""
         pki, port = self.chain.directory / "pki", free_port()
         self.chain.parts[name] = part = Part(name, self.chain.directory / f"{name}.log")
@@ -198,18 +198,20 @@ class Bridge:
             "--ca", pki / "ca.crt", "--cert", pki / f"{certificate}.crt",
             "--key", pki / f"{certificate}.key", "--kafka", self.chain.bootstraps,
             "--secret-file", self.chain.secret, "--development-cluster",
-            "--http", f"127.0.0.1:{port}", "--instance", name,
+            "--http", f"127.0.0.1:{port}", "--instance", instance or name,
         ])
         return port
 
     def foreign_certificate(self):
         """Of a device, which may read what it likes by mosquitto's rules, and say no hello."""
         port = self.another("foreign", "client")
-        self.says("the MQTT broker refuses the bridge's hellos: reason 0x87", 30, port)
+        self.says("the MQTT broker does not take what the bridge says of itself (not authorised): "
+                  "let the bridge publish to busbar/v1/bridge/+, or --cert is not the bridge's own "
+                  "certificate\n", 30, port)
         counted = 'busbar_bridge_publications_refused_total{kind="hello"}'
         self.expect("no refused hello is counted", self.metric(counted, port) >= 64)
-        self.expect("the log does not say what to do", "look whether --cert is the bridge's own "
-                    "certificate" in self.words("foreign"))
+        self.expect("the log does not say what to do", "or --cert is not the bridge's own "
+                    "certificate\n" in self.words("foreign"))
         self.chain.parts["foreign"].kill(signal.SIGTERM)
 
     def mute(self):
@@ -223,11 +225,22 @@ class Bridge:
         port = self.another("mute", "mute")
         self.becomes_ready(30, port)
         self.publish(batch(1, 1, "0d" * 16))
-        self.says("the MQTT broker refuses the bridge's acknowledgements: reason 0x87", 10, port)
+        self.says("the MQTT broker does not take acknowledgements (not authorised): let the bridge "
+                  "publish to busbar/v1/down/+/ack/+, or --cert is not the bridge's own "
+                  "certificate\n", 10, port)
         acl.write_text(acl.read_text() + "topic write busbar/v1/down/+/ack/+\n")
         broker.send_signal(signal.SIGHUP)
         self.becomes_ready(45, port)
         self.chain.parts["mute"].kill(signal.SIGTERM)
+
+    def twin(self):
+        """Two of one --instance throw each other out, and each names the other."""
+        port = self.another("twin", "bridge", instance="bridge-1")
+        for where in (port, None):
+            self.says('perhaps another bridge has the --instance "bridge-1" too: look into the '
+                      "broker's log, and give each bridge its own\n", 60, where)
+        self.chain.parts["twin"].kill(signal.SIGTERM)
+        self.becomes_ready(40)
 
     def stopped_under_load(self):
         """While batches come: the broker must still read the last words, and the farewell."""
@@ -273,7 +286,7 @@ def main():
     started = time.monotonic()
     steps = [
         bridge.brokers_come_back, bridge.outage, bridge.retained, bridge.renewed_certificate,
-        bridge.stopped_under_load, bridge.foreign_certificate, bridge.mute,
+        bridge.stopped_under_load, bridge.foreign_certificate, bridge.mute, bridge.twin,
     ]
     if options.only:
         steps = [getattr(bridge, options.only)]

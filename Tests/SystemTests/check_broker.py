@@ -10,18 +10,33 @@ the end everything that the device has stored is in Kafka.
 
 import argparse
 import json
+import os
 import pathlib
+import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from chain import DEVICE, Certificates, Chain, built_programs  # noqa: E402
+from chain import DEVICE, ROOT, Certificates, Chain, Part, built_programs, free_port  # noqa: E402
 
 PAST = ("20200101000000Z", "20210101000000Z")
 FUTURE = ("20390101000000Z", "20400101000000Z")
 NAMES = "DNS:localhost,IP:127.0.0.1"
+
+# /etc/mosquitto/mosquitto.conf of Debian 12 (mosquitto 2.0.11-1.2), without its comments.
+DEBIAN = """\
+pid_file /run/mosquitto/mosquitto.pid
+
+persistence true
+persistence_location /var/lib/mosquitto/
+
+log_dest file /var/log/mosquitto/mosquitto.log
+
+include_dir /etc/mosquitto/conf.d
+"""
 
 
 class Broker:
@@ -183,9 +198,9 @@ class Broker:
 
     # Who may do what.
 
-    def publish(self, topic, payload, certificate=None, port=None, retain=False):
+    def publish(self, topic, payload, certificate=None, port=None, retain=False, tls_port=None):
         command = ["mosquitto_pub", "-V", "mqttv5", "-h", "127.0.0.1", "-q", "1", "-t", topic,
-                   "-p", str(port or self.chain.port), "-m", payload, "-i", "somebody"]
+                   "-p", str(port or tls_port or self.chain.port), "-m", payload, "-i", "somebody"]
         pki = self.chain.certificates
         if port is None:
             command += ["--cafile", pki.path("ca.crt"), "--tls-version", "tlsv1.3"]
@@ -209,6 +224,64 @@ class Broker:
             said = self.publish(topic, "{}", certificate="stranger")
             self.expect(f"another device may publish to {topic}: {said.stderr}",
                         "uthori" in said.stderr)
+
+    def debian(self):
+        """The commands at the top of mosquitto.conf make a broker that Debian's own file starts."""
+        root = self.chain.directory / "debian"
+        for folder in ("etc/mosquitto/conf.d", "etc/mosquitto/certs", "run", "lib", "log", "from"):
+            (root / folder).mkdir(parents=True)
+        # Of root's broker nothing but key and access list may be another's, as on a device.
+        is_root = os.geteuid() == 0 and "mosquitto" in {entry.pw_name for entry in pwd.getpwall()}
+        if is_root:
+            self.chain.directory.chmod(0o711)
+            for folder in ("run", "lib", "log"):
+                shutil.chown(root / folder, "mosquitto", "mosquitto")
+        port = free_port()
+
+        def here(text):
+            for old, new in (
+                ("/etc/mosquitto", f"{root}/etc/mosquitto"), ("/var/log/mosquitto", f"{root}/log"),
+                ("/var/lib/mosquitto", f"{root}/lib"), ("/run/mosquitto", f"{root}/run"),
+                ("listener 8883", f"listener {port} 127.0.0.1"),
+            ):
+                text = text.replace(old, new)
+            return text
+
+        for name in ("mosquitto.conf", "acl"):
+            shutil.copy(ROOT / "board/broker" / name, root / "from")
+        for name in ("ca.crt", "broker.crt", "broker.key"):
+            shutil.copy(self.chain.certificates.path(name), root / "from")
+        said = (root / "from/mosquitto.conf").read_text()
+        commands = [line[1:].strip() for line in said.splitlines() if line.startswith("#     ")]
+        self.expect(f"mosquitto.conf does not say how it is installed: {commands}",
+                    commands[-1:] == ["systemctl restart mosquitto"] and len(commands) == 5)
+        for command in commands[:-1]:
+            if not is_root:
+                command = command.replace("-o mosquitto -g mosquitto ", "")
+            subprocess.run(here(command), shell=True, check=True, cwd=root / "from")
+        installed = root / "etc/mosquitto/conf.d/busbar.conf"
+        installed.write_text(here(installed.read_text()))
+        (root / "etc/mosquitto/mosquitto.conf").write_text(here(DEBIAN))
+        program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+        self.chain.parts["debian"] = part = Part("debian", self.chain.directory / "debian.log")
+        part.start([program, "-c", root / "etc/mosquitto/mosquitto.conf"])
+        log = root / "log/mosquitto.log"
+        self.chain.wait(
+            "Debian's mosquitto runs with board/broker/mosquitto.conf in conf.d", 10,
+            lambda: not part.is_running() or log.exists() and " running\n" in log.read_text())
+        words = part.log.read_text() + (log.read_text() if log.exists() else "")
+        self.expect(f"it ended with {part.process.poll()}: {words}", part.is_running())
+        odd = [line.split(": ", 1)[1] for line in words.splitlines()
+               if any(mark in line for mark in (": Warning", ": Note", ": Error", "Notice"))]
+        self.expect(f"it says more than what acl explains: {odd}", odd == [
+            "Warning: ACL pattern 'busbar/v1/bridge/+' does not contain '%c' or '%u'."])
+        up = f"busbar/v1/up/00/{DEVICE}/alarm"
+        right = self.publish(up, "{}", certificate="client", tls_port=port)
+        self.expect(f"a device may not publish: {right.stderr}",
+                    right.returncode == 0 and not right.stderr)
+        wrong = self.publish(up, "{}", certificate="bridge", tls_port=port)
+        self.expect(f"the access list is not in force: {wrong.stderr}", "uthori" in wrong.stderr)
+        part.kill(signal.SIGTERM)
 
     def counter(self, name):
         answer = json.loads(self.chain.busbar("uplink", "--json").stdout)
@@ -237,25 +310,32 @@ class Broker:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", help="where the built programs are")
-    programs = parser.parse_args().programs or built_programs()
+    parser.add_argument("--only-debian", action="store_true", help="the broker's files alone")
+    options = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="busbar-broker-"))
-    chain = Chain(directory, programs)
+    chain = Chain(directory, options.programs or built_programs())
+    broker = Broker(chain)
     try:
-        chain.start()
-        broker = Broker(chain)
-        broker.is_over()
-        broker.no_broker()
-        broker.broker_certificates()
-        broker.foreign_authority()
-        broker.own_certificates()
-        broker.missing_file()
-        broker.access()
-        broker.forgeries()
-        figures = chain.settle(60)
-        print(f"check_broker: {broker.checks} checks, {figures['stored']} events, 0 lost")
+        broker.debian()
+        if not options.only_debian:
+            faults(chain, broker)
     finally:
         chain.stop()
+    print(f"check_broker: {broker.checks} checks")
     shutil.rmtree(directory)
+
+
+def faults(chain, broker):
+    chain.start()
+    broker.is_over()
+    broker.no_broker()
+    broker.broker_certificates()
+    broker.foreign_authority()
+    broker.own_certificates()
+    broker.missing_file()
+    broker.access()
+    broker.forgeries()
+    print(f"check_broker: {chain.settle(60)['stored']} events, 0 lost")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ struct GoldenTests {
             try CloudEventTests.event(BatchRig.record(18, data: "{\"code\":")).structuredJSON
         files["batch.v1.jsonl"] = batch.encoded().dropLast()
         files["acknowledgement.v1.json"] = MessageTests.acknowledgement.encoded()
+        files["export-end.v1.json"] = MessageTests.exportEnd.encoded()
         files["hello.v1.json"] = MessageTests.hello.encoded()
         files["status.v1.json"] = MessageTests.status.encoded()
         files["command.v1.json"] = try MessageTests.signed().encoded()

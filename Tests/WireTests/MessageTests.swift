@@ -20,6 +20,8 @@ struct MessageTests {
         guarantee: .none, isDevelopment: true, reason: "min.insync.replicas is 1",
         sinceUnixMilliseconds: 1_700_000_000_123)
 
+    static let exportEnd = ExportEnd(events: 63, hash: (0..<32).map { UInt8($0) })
+
     static let status = DeviceStatus(
         isOnline: true, site: "house", device: "heater-1",
         versions: [.init("busbard", "0.3.0"), .init("SQLite", "3.40.1")], siteDigest: "ab12",
@@ -69,6 +71,9 @@ struct MessageTests {
         Kind(what: "command", bytes: (try? signed().encoded()) ?? []) {
             try SignedCommand(decoding: $0).encoded()
         },
+        Kind(what: "end of the export", bytes: exportEnd.encoded()) {
+            try ExportEnd(decoding: $0).encoded()
+        },
     ]
 
     static func refusal(_ kind: Kind, _ bytes: [UInt8]) -> String {
@@ -87,6 +92,7 @@ struct MessageTests {
         #expect(try BridgeHello(decoding: Self.kinds[1].bytes) == Self.hello)
         #expect(try DeviceStatus(decoding: Self.kinds[2].bytes) == Self.status)
         #expect(try SignedCommand(decoding: Self.kinds[3].bytes) == Self.signed())
+        #expect(try ExportEnd(decoding: Self.kinds[4].bytes) == Self.exportEnd)
     }
 
     @Test("a member more, less, or of another kind is refused by name", arguments: kinds)

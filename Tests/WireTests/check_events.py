@@ -22,7 +22,7 @@ from cloudevents.core.v1.event import CloudEvent
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SCHEMAS = ROOT / "schemas"
 GOLDEN = SCHEMAS / "golden"
-MESSAGES = ["acknowledgement", "hello", "status", "command"]
+MESSAGES = ["acknowledgement", "hello", "status", "command", "export-end"]
 
 
 def validator(path):

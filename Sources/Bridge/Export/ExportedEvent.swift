@@ -1,10 +1,12 @@
 import JSON
-import Wire
+public import Wire
 
 /// One line of an export: a CloudEvent in structured JSON, which is to become the same record that
 /// a bridge would have made of it.
 public struct ExportedEvent: Sendable {
-    private let lane: Lane
+    public let lane: Lane
+    /// "<epoch>:<lane>:<seq>"
+    public let id: String
     private let device: String
     private let attributes: [SinkRecord.Header]
     private let contentType: String
@@ -29,7 +31,7 @@ public struct ExportedEvent: Sendable {
         for name in Self.required where members[name]?.string == nil {
             throw ExportError("the attribute \"\(name)\" is missing, or is no text")
         }
-        (lane, device) = try Self.sender(members)
+        (lane, device, id) = try Self.sender(members)
         attributes = try Self.attributes(members)
         contentType = members["datacontenttype"]?.string ?? "application/json"
         value = try Self.value(members)
@@ -46,7 +48,9 @@ public struct ExportedEvent: Sendable {
     }
 
     /// Lane and device from the source, which the identity and the key must agree with.
-    private static func sender(_ members: JSONObject) throws(ExportError) -> (Lane, String) {
+    private static func sender(
+        _ members: JSONObject
+    ) throws(ExportError) -> (Lane, device: String, id: String) {
         let source = members["source"]?.string ?? ""
         let words = source.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard words.count == 5, words[0...1] == ["urn", "busbar"], words[2].isSiteName,
@@ -69,7 +73,7 @@ public struct ExportedEvent: Sendable {
         guard members["partitionkey"]?.string == words[3] else {
             throw ExportError("the partitionkey is not the source's device \"\(words[3])\"")
         }
-        return (lane, words[3])
+        return (lane, words[3], id)
     }
 
     private static func attributes(

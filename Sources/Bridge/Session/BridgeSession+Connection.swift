@@ -12,12 +12,28 @@ extension BridgeSession {
     }
 
     /// What was taken stays taken; what devices sent meanwhile, they send again.
-    public mutating func noteDisconnected() {
+    ///
+    /// - Parameter lived: how long the connection stood that ended by itself; nil when there was
+    ///   none, or when the bridge ended it.
+    public mutating func noteDisconnected(lived: Milliseconds? = nil) {
+        if let lived { count(connectionThatLived: lived) }
         isConnected = false
         subscription = .none
         saying = nil
         shardsToTell = []
         refusals.removeAll()
+    }
+
+    /// Two clients of one name throw each other out, and not every broker says so.
+    private mutating func count(connectionThatLived lived: Milliseconds) {
+        shortLives = lived < settings.stableAfter ? shortLives + 1 : 0
+        if shortLives == settings.shortLivesMax { notice(shortLivesText) }
+    }
+
+    private var shortLivesText: String {
+        "the connection to the MQTT broker ends soon after it was made, \(shortLives) times in a "
+            + "row: perhaps another bridge has the --instance \"\(settings.instance)\" too: look "
+            + "into the broker's log, and give each bridge its own"
     }
 
     /// The broker's answer to a publication.
@@ -38,10 +54,7 @@ extension BridgeSession {
         case .acknowledgement: counters.acknowledgementsRefused += 1
         }
         if refusals[kind] == nil {
-            notice(
-                "the broker refuses what the bridge publishes on \(publication.topic): "
-                    + "\(Self.text(ofReason: reasonCode)). Let its access list allow this bridge "
-                    + "to write there, and look whether --cert is the bridge's own certificate")
+            notice(Self.text(of: kind, refusedFor: reasonCode))
         }
         refusals[kind] = Refusal(
             publication: publication, reasonCode: reasonCode,
@@ -52,14 +65,19 @@ extension BridgeSession {
     private var refusal: String? {
         for kind in Publication.Kind.allCases {
             guard let refusal = refusals[kind] else { continue }
-            return "the MQTT broker refuses the bridge's \(kind.rawValue)s: "
-                + Self.text(ofReason: refusal.reasonCode)
+            return Self.text(of: kind, refusedFor: refusal.reasonCode)
         }
         return nil
     }
 
-    private static func text(ofReason code: UInt8) -> String {
-        "reason 0x\(String(code, radix: 16))"
+    private static func text(of kind: Publication.Kind, refusedFor code: UInt8) -> String {
+        let (what, topics) =
+            switch kind {
+            case .hello: ("what the bridge says of itself", "busbar/v1/bridge/+")
+            case .acknowledgement: ("acknowledgements", "busbar/v1/down/+/ack/+")
+            }
+        return "the MQTT broker does not take \(what) (\(ReasonText.of(code))): let the bridge "
+            + "publish to \(topics), or --cert is not the bridge's own certificate"
     }
 
     /// Says again what was refused: nothing else would show that the broker was mended. The devices
@@ -77,15 +95,16 @@ extension BridgeSession {
         return nil
     }
 
-    /// - Parameter refusal: what the broker said, if it granted less than asked.
-    public mutating func noteSubscribed(refusal: String?) {
+    /// - Parameter refusal: the broker's reason code, if it granted less than asked.
+    public mutating func noteSubscribed(refusal: UInt8?) {
         guard subscription == .asked else { return }
         subscription = refusal.map { .refused($0) } ?? .granted
-        if let refusal {
-            notice(
-                "the broker refuses the bridge's subscription: \(refusal). Let its access "
-                    + "list allow this bridge to read busbar/v1/up/#")
-        }
+        if let refusal { notice(Self.text(ofRefusedSubscription: refusal)) }
+    }
+
+    private static func text(ofRefusedSubscription code: UInt8) -> String {
+        "the MQTT broker does not let the bridge hear events (\(ReasonText.of(code))): let the "
+            + "bridge subscribe to busbar/v1/up/#, or --cert is not the bridge's own certificate"
     }
 
     /// What the sink's keeping is worth now. Whenever that changes, everything in the session is
@@ -122,12 +141,15 @@ extension BridgeSession {
         if stop != nil {
             return "it was stopped: start busbar-bridge again, or another for its shards"
         }
-        guard isConnected else { return "not connected to the MQTT broker" }
+        guard isConnected else {
+            return shortLives < settings.shortLivesMax
+                ? "not connected to the MQTT broker" : shortLivesText
+        }
         // First the cluster: without its guarantee nothing is subscribed.
         if !hasGuarantee { return sinkUnreadiness(now: now) }
         switch subscription {
         case .none, .asked: return "not subscribed at the MQTT broker yet"
-        case .refused(let reason): return "the MQTT broker refuses the subscription: \(reason)"
+        case .refused(let code): return Self.text(ofRefusedSubscription: code)
         case .granted: return refusal ?? sinkUnreadiness(now: now)
         }
     }

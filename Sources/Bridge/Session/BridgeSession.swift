@@ -47,6 +47,8 @@ public struct BridgeSession: Sendable {
     var guarantee = SinkGuarantee.unknown
     var sinkTrouble: String?
     var isConnected = false
+    /// Connections in a row that ended soon after they were made.
+    var shortLives = 0
     var subscription = Subscription.none
     /// What was said in the last hello on this connection, and the shards still to be told.
     var saying: Saying?
@@ -89,7 +91,7 @@ public struct BridgeSession: Sendable {
         case none
         case asked
         case granted
-        case refused(String)
+        case refused(UInt8)
     }
 
     struct Stop: Sendable {

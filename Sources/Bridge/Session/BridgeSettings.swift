@@ -41,6 +41,10 @@ public struct BridgeSettings: Sendable {
     /// What the broker refused is said again so long after. 30 s: chosen; whoever mends an access
     /// list sees it work while still there.
     public var refusalRetry = Milliseconds.seconds(30)
+    /// A connection to the broker that stood so long was a good one; so many shorter ones in a row
+    /// are a pattern. A minute and five, as in the uplink.
+    public var stableAfter = Milliseconds.seconds(60)
+    public var shortLivesMax = 5
     /// A stop waits so long for reports. 10 s: within what Kubernetes (30 s) and systemd (90 s)
     /// give.
     public var drainLimit = Milliseconds.seconds(10)

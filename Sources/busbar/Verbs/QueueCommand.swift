@@ -3,6 +3,7 @@ import Events
 import JSON
 import Journal
 import LocalAPI
+import Transit
 import Wire
 
 struct QueueCommand: ParsableCommand {
@@ -26,8 +27,9 @@ struct QueueCommand: ParsableCommand {
             abstract: "Write stored events to a file, for a bridge to ingest.",
             discussion: """
                 One CloudEvent in JSON a line, with the identity that it has in the cluster, so \
-                that what is there already is not counted twice. The file is written whole or not \
-                at all, and the daemon may go on meanwhile.
+                that what is there already is not counted twice. The last line is no event: it has \
+                their count and SHA-256, so that a bridge refuses a file that was cut or altered. \
+                The file is written whole or not at all, and the daemon may go on meanwhile.
                 """)
         @Argument(help: "The file to write; it must not exist.", completion: .file())
         var file: String
@@ -62,7 +64,7 @@ struct QueueCommand: ParsableCommand {
         }
 
         private struct Written {
-            var events = 0
+            var events: Int64 = 0
             /// Rows that are not as they were written, and so are not in the file.
             var unsound = 0
 
@@ -80,13 +82,17 @@ struct QueueCommand: ParsableCommand {
             let reader = JournalReader(directory: stateDir)
             let (site, device) = try names(reader)
             let output = try ExportFile(file)
+            let hash = ExportHash()
             var written = Written()
             written.unsound = try reader.export(
                 lanes: lane.map { [$0.lane] } ?? Lane.allCases, sinceUnixMilliseconds: since
             ) { (record) throws(JournalError) in
-                written.events += 1
-                try output.add(CloudEvent(record, site: site, device: device).structuredJSON)
+                let line = CloudEvent(record, site: site, device: device).structuredJSON
+                hash.add(line)
+                try output.add(line)
             }
+            written.events = hash.events
+            try output.add(hash.end.encoded())
             try output.finish()
             return written
         }
