@@ -122,7 +122,8 @@ let package = Package(
             name: "Transit", dependencies: ["Wire", "JSON", "CDeflate", "CZlib", "CCrypto"],
             swiftSettings: unsafeByNature),
         .systemLibrary(name: "CMosquitto"),
-        .target(name: "MQTT", dependencies: ["CMosquitto"], swiftSettings: unsafeByNature),
+        .target(
+            name: "MQTT", dependencies: ["CMosquitto", "Wire"], swiftSettings: unsafeByNature),
         .target(
             name: "Uplink",
             dependencies: ["Units", "Events", "Wire", "Transit", "JSON", "Journal"],
@@ -217,7 +218,7 @@ let package = Package(
             name: "SiteTests",
             dependencies: ["Site", "Control", "JSON", "Units", "Events", "RelayBoard", "Wire"],
             exclude: ["Corpus", "check_schema.py"]),
-        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "JSON"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "JSON", "Wire"]),
         .testTarget(
             name: "DriversTests",
             dependencies: ["Drivers", "HAL", "Control", "RelayBoard", "Simulation", "Units"]),
@@ -231,7 +232,7 @@ let package = Package(
         .testTarget(
             name: "TransitTests",
             dependencies: ["Transit", "CCrypto", "Wire", "Events", "JSON", "Units"]),
-        .testTarget(name: "MQTTTests", dependencies: ["MQTT"]),
+        .testTarget(name: "MQTTTests", dependencies: ["MQTT", "Wire"]),
         .testTarget(
             name: "UplinkTests",
             dependencies: ["Uplink", "Journal", "Transit", "Wire", "Events", "JSON", "Units"]),

@@ -120,17 +120,27 @@ static int has_text_relocations(const struct dl_phdr_info *object) {
     return 0;
 }
 
+// More than any linker makes: about a dozen are usual.
+enum { SEGMENTS_MAX = 64 };
+
 static int release_object(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;
     uint64_t *released = context;
-    if (has_text_relocations(object)) return 0;
+    if (object->dlpi_phnum > SEGMENTS_MAX || has_text_relocations(object)) return 0;
+    // The list of segments stands in the first of them. To read on in it after that one was let go
+    // of would bring it back, and with it all that the kernel maps around a fault: 64 KiB of each
+    // library.
+    ElfW(Phdr) segments[SEGMENTS_MAX];
+    memcpy(segments, object->dlpi_phdr, object->dlpi_phnum * sizeof *segments);
+    uintptr_t base = object->dlpi_addr;
+    int count = object->dlpi_phnum;
     // 4096 on most machines, 16384 on a Raspberry Pi 5.
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+    for (int i = 0; i < count; i++) {
+        const ElfW(Phdr) *segment = &segments[i];
         if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
-        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
-        uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+        uintptr_t start = (base + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = base + segment->p_vaddr + segment->p_memsz;
         size_t length = (end - start) & ~(page - 1);
         // What the kernel will not let go stays; nothing depends on it.
         if (madvise((void *)start, length, MADV_DONTNEED) == 0) *released += length;

@@ -407,13 +407,14 @@ public struct Controller: ~Copyable {
         _ answer: BoardAnswer, wasEdge: Bool, _ events: inout EventBuffer
     ) {
         recheckAfterRestart(&events)
+        let step = check.step
         let failure = check.advance(
             SelfCheck.Findings(
                 now: now, answer: answer, wasLeased: outputs.heartbeat != nil,
                 wasEdge: wasEdge, sense: shown.sense, monostable: shown.monostable,
                 areSensorsProven: areSensorsProven()),
             settings: settings, events: &events)
-        if let failure { fail(failure, &events) }
+        if let failure { fail(failure, of: step, &events) }
         if check.isDone { bootAtCheck = link.status.bootCount }
         if isResetting { endReset(&events) }
     }
@@ -433,9 +434,12 @@ public struct Controller: ~Copyable {
     }
 
     /// A reset whose check fails is refused in words too: whoever pressed must not have to guess.
-    private mutating func fail(_ failure: SelfCheck.Failure, _ events: inout EventBuffer) {
+    private mutating func fail(
+        _ failure: SelfCheck.Failure, of step: SelfCheckStep, _ events: inout EventBuffer
+    ) {
         switch failure {
-        case .selfCheck: alarms.find(.selfCheckFailed, as: .fatal)
+        case .selfCheck:
+            alarms.find(.selfCheckFailed, value: Int32(step.place), as: .fatal)
         case .readBack:
             alarms.find(
                 .readBackMismatch, value: Int32(link.status.actual.rawValue), as: .fatal)
@@ -446,7 +450,7 @@ public struct Controller: ~Copyable {
                 refuseReset(.boardRefused, &events)
                 return
             }
-            alarms.find(.selfCheckFailed, value: 6, as: .fatal)
+            alarms.find(.selfCheckFailed, value: Int32(step.place), as: .fatal)
         }
         guard isResetting else { return }
         isResetting = false

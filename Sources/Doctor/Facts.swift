@@ -1,3 +1,5 @@
+public import Wire
+
 /// What was read from a machine, before anybody judges it. The default is a healthy device, so that
 /// a test changes the one thing that it is about.
 ///
@@ -218,6 +220,8 @@ public struct Facts: Hashable, Sendable {
         public var credentials: [File] = [
             "ca.crt", "client.crt", "client.key", "ack.key",
         ].map { File("/etc/busbar/credentials/\($0)", .file, user: 992, mode: 0o600) }
+        /// As the running uplink has read them; none while it does not run.
+        public var certificates: [CertificateTerm] = []
         public init() {}
     }
 

@@ -66,6 +66,10 @@ public enum InterlockState: UInt8, Sendable { case open, closing, closed, openin
 /// The steps of §7.6 in their order. `done` is the only one that lets a job start.
 public enum SelfCheckStep: UInt8, Sendable {
     case waiting, identity, outputs, clock, lease, permit, sensors, done, failed
+
+    /// The number of its row in the specification's table of the self-check (§7.6), from identity,
+    /// 3, to sensors, 8; an E607 has it as its value.
+    public var place: UInt8 { rawValue + 2 }
 }
 
 /// Who asked. The site's own reset button is `site`; it is the only one that can reset a FATAL.

@@ -123,7 +123,7 @@ extension Journal {
         }
     }
 
-    private var reserveFile: String { directory.path + "/reserve" }
+    private var reserveFile: String { directory.path + "/" + Self.reserveName }
 
     /// Makes the reserve, at the start and again when there is room for it and as much beside it.
     func serviceReserve(now: Instant) throws(JournalError) {

@@ -37,7 +37,7 @@ public final class Journal {
         /// The space that is set aside for alarms on a full disk; 0: none. At least what the log
         /// grows to before SQLite moves it into the file, a thousand pages: with less it could not
         /// be emptied.
-        public var reserveBytes: Int64 = 4 << 20
+        public var reserveBytes = Journal.reserveBytes
         /// How long the check at start may take. What it has not reached then is found when it is
         /// used.
         public var checkLimit = Milliseconds(5_000)
@@ -86,6 +86,9 @@ public final class Journal {
     /// so it is done seldom and at length; chosen. The second is for one lane in one commit.
     public static let reclaimPeriod = Milliseconds(3_600_000)
     static let reclaimStep: Int64 = 4 << 20
+    /// What is set aside for alarms on a full disk, unless the configuration says otherwise.
+    public static let reserveBytes: Int64 = 4 << 20
+    static let reserveName = "reserve"
     /// Between two attempts to make the reserve; chosen.
     public static let reservePeriod = Milliseconds(60_000)
     /// What a full disk takes from a lane at once: 64 pages; chosen.

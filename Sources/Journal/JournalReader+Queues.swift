@@ -107,8 +107,8 @@ public final class QueueConnection {
         // let go of once more than needed.
         identity = FileIdentity(reader.databasePath)
         connection = try reader.open()
-        // 256 KiB of pages: rows are read once, in order.
-        try connection.execute("PRAGMA cache_size = -256")
+        // 64 KiB of pages: rows are read once, in order, and only the way down to them again.
+        try connection.execute("PRAGMA cache_size = -64")
     }
 
     /// Whether the file has its name still.

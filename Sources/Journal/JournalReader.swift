@@ -9,7 +9,7 @@ public import Wire
 /// holds on would keep the log from being cut back, and would go on reading a file that has been
 /// put aside meanwhile.
 public struct JournalReader: Sendable {
-    private let directory: StateDirectory
+    let directory: StateDirectory
 
     public init(directory: String, storage: any StateStorage = LinuxStorage()) {
         self.directory = StateDirectory(path: directory, storage: storage)

@@ -12,6 +12,8 @@ public struct LaneOutlook: Hashable, Sendable {
     /// Whole hours until it is full, if nothing is acknowledged meanwhile. Nil where nothing comes
     /// in, and where it drops already.
     public let hoursUntilFull: Int64?
+    /// Whether it is the disk that is full then, before the lane's quota is.
+    public let isLimitedByDisk: Bool
 
     /// What a lane may lie below its mark after a drop, and be full all the same: a drop ends with
     /// a whole row, of 64 KiB at the most and some.
@@ -20,9 +22,11 @@ public struct LaneOutlook: Hashable, Sendable {
     /// - Parameters:
     ///   - gaps: all of the lane's.
     ///   - acknowledged: the last number that is; nil for none.
+    ///   - free: bytes of the disk, which all lanes fill together; nil where nobody says.
+    ///   - bytesPerHourOfAll: of all lanes.
     public init(
         _ lane: StoredLane, gaps: [StoredGap], acknowledged: Int64?, quota: Int64,
-        bytesPerHour: Int64
+        bytesPerHour: Int64, free: Int64? = nil, bytesPerHourOfAll: Int64 = 0
     ) {
         // Every number is a row or in a gap, so rows need not be counted.
         func rows(after number: Int64) -> Int64 {
@@ -37,8 +41,13 @@ public struct LaneOutlook: Hashable, Sendable {
         isDropping =
             lane.lane != .alarm && gaps.contains { $0.reason == .dropped }
             && lane.bytes + Self.slack >= quota / 10 * 9
-        hoursUntilFull =
-            isDropping || bytesPerHour <= 0
-            ? nil : max(0, quota - lane.bytes) / bytesPerHour
+        guard !isDropping, bytesPerHour > 0 else {
+            (hoursUntilFull, isLimitedByDisk) = (nil, false)
+            return
+        }
+        let byQuota = max(0, quota - lane.bytes) / bytesPerHour
+        let byDisk = free.map { max(0, $0) / max(bytesPerHour, bytesPerHourOfAll) }
+        hoursUntilFull = min(byQuota, byDisk ?? byQuota)
+        isLimitedByDisk = byDisk.map { $0 < byQuota } ?? false
     }
 }

@@ -64,6 +64,8 @@ public protocol DeviceBackend: AnyObject {
     func preTrip() throws(RPCError) -> JSONValue
     /// What busbar-uplink says of itself, as `UplinkReport` judges it.
     func uplinkStatus() -> JSONValue
+    /// Whether the site has an uplink that sends events, so that its silence is a fault.
+    var expectsUplink: Bool { get }
     /// Plays the world of a simulated board. `notSimulated` on any other.
     func applySimulation(_ parameters: JSONObject) throws(RPCError) -> JSONValue
 }

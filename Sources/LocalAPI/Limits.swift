@@ -32,6 +32,11 @@ public enum Limits {
     public static let findingPeriod = Milliseconds(10_000)
     /// A lasting finding is told again every five minutes; thrice unheard, it is held no longer.
     public static let findingLife = Milliseconds(900_000)
+    /// An uplink that has been silent for longer is a cause of E803: chosen, for an update of its
+    /// program takes a minute, and a stall that it has told must not be let go of before.
+    public static let uplinkSilence = Milliseconds(300_000)
+    /// Between two looks at whether it is: a small file, read every ten seconds.
+    public static let uplinkLook = Milliseconds(10_000)
     /// Refusals of one user that go to the record one by one in each period; others are counted.
     public static let refusalsTold = 10
     public static let refusalPeriod = Milliseconds(60_000)

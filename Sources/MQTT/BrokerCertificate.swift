@@ -7,6 +7,8 @@ import CMosquitto
 final class BrokerCertificate {
     /// OpenSSL's X509_V_ERR of the last check that failed.
     private(set) var verdict: Int32?
+    /// When the broker's ends, in milliseconds since 1970, once it was found to hold.
+    private(set) var end: Int64?
     let context: OpaquePointer
     private let host: String
 
@@ -45,6 +47,7 @@ final class BrokerCertificate {
             verdict = X509_STORE_CTX_get_error(store)
             return 0
         }
+        end = X509_STORE_CTX_get0_cert(store).flatMap { CertificateDates.end(of: $0) }
         return 1
     }
 

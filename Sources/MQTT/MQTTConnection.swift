@@ -1,5 +1,6 @@
 import CMosquitto
 import Glibc
+public import Wire
 
 /// One connection to a broker, from its making to its end: MQTT 5, TLS 1.3 with certificates on
 /// both sides. A new connection is a new instance, with the certificate files as they are then.
@@ -16,6 +17,7 @@ public final class MQTTConnection {
     private let handle: OpaquePointer
     private let certificate: BrokerCertificate?
     private let files: TLSFiles?
+    private let address: String
     private var phase = Phase.connecting
     private var events: [MQTTEvent] = []
     /// Numbers of what the broker has not confirmed.
@@ -30,6 +32,7 @@ public final class MQTTConnection {
     public init(_ settings: MQTTSettings) throws(MQTTError) {
         Self.prepareLibrary
         files = settings.tls
+        address = "\(settings.host):\(settings.port)"
         certificate = settings.tls == nil ? nil : try BrokerCertificate(host: settings.host)
         guard let handle = mosquitto_new(settings.clientID, true, nil) else {
             throw MQTTError(
@@ -56,6 +59,10 @@ public final class MQTTConnection {
     /// For `poll(2)` beside other descriptors; -1 when there is none.
     public var socket: Int32 { mosquitto_socket(handle) }
     public var hasEnded: Bool { phase == .ended }
+    /// Until when the broker's certificate holds; nil before it was seen, and without TLS.
+    public var brokerTerm: CertificateTerm? {
+        certificate?.end.map { CertificateTerm(role: .broker, name: address, endsAt: $0) }
+    }
     /// Whether the broker still owes a confirmation of something published or unsubscribed.
     public var hasUnconfirmed: Bool { !unconfirmed.isEmpty }
 

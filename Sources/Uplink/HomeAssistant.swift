@@ -179,7 +179,7 @@ extension UplinkSession {
         }
         homeQueue.removeFirst()
         let token = takeToken()
-        inFlight[token] = InFlight(
+        unconfirmed[token] = Unconfirmed(
             lane: nil, topic: message.topic,
             mark: meter.sent(bytes: message.payload.count, now: now))
         return Publication(

@@ -1,5 +1,6 @@
 public import JSON
 import Units
+import Wire
 
 /// What is to be said of the program around the session.
 public struct UplinkProcess: Sendable {
@@ -50,7 +51,7 @@ extension UplinkStatus {
             "started_mono_ms": JSONValue(process.startedAt.rawValue),
             "written_bytes": process.writtenBytes.map { JSONValue($0) } ?? .null,
             "state": .string(state.rawValue), "guarantee": .string(guarantee.name),
-            "development": .bool(isDevelopment), "shard": .string(shard.name),
+            "given": given.map { .string($0.rawValue) } ?? .null, "shard": .string(shard.name),
             "broker": .string(broker), "connected": .bool(isConnected),
             "why": explanation.map(JSONValue.string) ?? .null,
             "next_try_mono_ms": nextTry.map { JSONValue($0.rawValue) } ?? .null,
@@ -63,10 +64,20 @@ extension UplinkStatus {
             "link": [
                 "delay_ms": Self.milliseconds(linkDelay),
                 "bytes_per_second": linkRate.map { JSONValue($0) } ?? .null,
-                "messages_in_flight": JSONValue(publicationsInFlight),
+                "messages_unconfirmed": JSONValue(messagesUnconfirmed),
             ],
             "lanes": .array(lanes.map(\.json)), "counters": counters.json,
             "findings": .array(findings.map(\.json)),
+            "certificates": .array(
+                certificates.map { term in
+                    [
+                        "role": .string(term.role.rawValue), "name": .string(term.name),
+                        "ends_ms": JSONValue(term.endsAt),
+                        "days_left": trustedWall.map {
+                            JSONValue(term.daysLeft(unixMilliseconds: $0))
+                        } ?? .null,
+                    ]
+                }),
         ]
     }
 
@@ -83,7 +94,7 @@ extension UplinkStatus.LaneStatus {
             "unacknowledged": JSONValue(depth), "in_flight": JSONValue(inFlight),
             "oldest_age_ms": UplinkStatus.milliseconds(oldestAge),
             "last_ack_age_ms": UplinkStatus.milliseconds(lastAcknowledgement),
-            "lost": JSONValue(lost),
+            "dropped": JSONValue(dropped),
         ]
     }
 }

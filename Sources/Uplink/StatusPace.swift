@@ -7,10 +7,11 @@ public struct StatusPace: Sendable {
     /// What is worth a writing: all that is no time, no measurement and no total.
     private struct Gist: Hashable {
         var state: UplinkState
+        /// Without its numbers, some of which move each second.
         var explanation: String?
         var nextTry: Instant?
         var localProblem: String?
-        /// By lane: acknowledged, last, lost.
+        /// By lane: acknowledged, last, dropped.
         var lanes: [[Int64]]
         var findings: [Finding.Kind: Bool]
     }
@@ -34,8 +35,9 @@ public struct StatusPace: Sendable {
         // Idle and sending alternate with each event, which the numbers tell as well.
         let gist = Gist(
             state: status.state == .sending ? .idle : status.state,
-            explanation: status.explanation, nextTry: status.nextTry, localProblem: localProblem,
-            lanes: status.lanes.map { [$0.acknowledged, $0.last, $0.lost] },
+            explanation: status.explanation?.withoutNumbers, nextTry: status.nextTry,
+            localProblem: localProblem,
+            lanes: status.lanes.map { [$0.acknowledged, $0.last, $0.dropped] },
             findings: Dictionary(
                 status.findings.map { ($0.kind, $0.isActive) }, uniquingKeysWith: { $1 }))
         if let writtenAt, now - writtenAt < (gist == written ? period : least) { return false }

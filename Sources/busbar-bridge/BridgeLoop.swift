@@ -18,8 +18,9 @@ struct BridgeLoop {
 
     private var connection: MQTTConnection?
     private var nextAttempt = Instant.never
-    /// Doubles with each failure: 1 s to 30 s.
-    private var pause = Milliseconds.seconds(1)
+    private var pause = ReconnectPause()
+    /// Why there is no connection, as the log has it. Said once: it is tried every few seconds.
+    private var lossTold: String?
     /// Messages that are read and for which the session has no room yet.
     private var waiting: [MessageReading] = []
     /// Since when the session has had no room; nil while it has.
@@ -30,6 +31,11 @@ struct BridgeLoop {
     /// Of the files of `broker.tls`, when they were looked at last.
     private var certificate: FileFingerprint
     private var certificateLook = Instant.never
+    private var termsLook = Instant.never
+    private var certificateDays: [(role: CertificateTerm.Role, days: Int64)] = []
+    private var brokerTerm: CertificateTerm?
+    /// What was said of certificates that end soon.
+    private var termsSaid = ""
     private var isStopping = false
     private var isFinished = false
 
@@ -44,6 +50,8 @@ struct BridgeLoop {
     private static let lingerMax: Int32 = 1_000
     /// A renewed certificate is in use that soon. 5 s, as in the uplink.
     private static let certificateInterval = Milliseconds.seconds(5)
+    /// Between two looks at when the certificates end, of which days are told.
+    private static let termsInterval = Milliseconds.seconds(3_600)
 
     init(
         settings: BridgeSettings, broker: MQTTSettings, reading: ReadingThread, sink: KafkaSink,
@@ -62,9 +70,12 @@ struct BridgeLoop {
         while !isFinished {
             let now = clock.now()
             if !isStopping { lookAtCertificate(now) }
+            lookAtTerms(now)
             if connection == nil, !isStopping, nextAttempt <= now { connect(now) }
             let until = act()
-            board.post(session.snapshot(now: clock.now()))
+            var snapshot = session.snapshot(now: clock.now())
+            snapshot.certificateDays = certificateDays
+            board.post(snapshot)
             for line in session.takeNotices() + sink.takeLines() { Log.line(line) }
             if isFinished { break }
             takeIn(waitingUntil: until, stop: stop.descriptor)
@@ -151,7 +162,10 @@ struct BridgeLoop {
         switch event {
         case .connected:
             Log.line("connected to the MQTT broker \(broker.host):\(broker.port)")
-            pause = .seconds(1)
+            pause.reset()
+            lossTold = nil
+            brokerTerm = connection?.brokerTerm
+            termsLook = .never
             session.noteConnected()
         case .connectFailed(let failure):
             lose("cannot connect to the MQTT broker \(broker.host):\(broker.port): \(failure)")
@@ -181,11 +195,25 @@ struct BridgeLoop {
         let found = Self.certificate(broker)
         guard found != certificate else { return }
         certificate = found
+        termsLook = .never
         Log.line("the certificate files were changed; connecting to the MQTT broker anew")
         connection?.disconnect(lingering: Self.lingerMax)
         forgetConnection()
-        pause = .seconds(1)
+        pause.reset()
         nextAttempt = now
+    }
+
+    /// The words change with the days that are left, so each day is told once.
+    private mutating func lookAtTerms(_ now: Instant) {
+        guard let files = broker.tls, now - termsLook >= Self.termsInterval else { return }
+        termsLook = now
+        let terms = files.terms + [brokerTerm].compactMap { $0 }
+        let time = wall().unixMilliseconds
+        certificateDays = terms.map { ($0.role, $0.daysLeft(unixMilliseconds: time)) }
+        let text = terms.compactMap { $0.warning(unixMilliseconds: time) }.joined(separator: "; ")
+        guard text != termsSaid else { return }
+        termsSaid = text
+        Log.line(text.isEmpty ? "all certificates hold for a month or longer" : text)
     }
 
     private mutating func connect(_ now: Instant) {
@@ -201,11 +229,15 @@ struct BridgeLoop {
     }
 
     private mutating func lose(_ reason: String) {
-        let stop = reason.hasSuffix(".") ? "" : "."
-        Log.line("\(reason)\(stop) Trying again in \(pause.rawValue / 1_000) s")
+        if reason != lossTold {
+            lossTold = reason
+            let stop = reason.hasSuffix(".") ? "" : "."
+            let most = ReconnectPause.most.rawValue / 1_000
+            Log.line("\(reason)\(stop) Trying again, at least every \(most) s")
+        }
         forgetConnection()
-        nextAttempt = clock.now() + pause
-        pause = min(pause + pause, .seconds(30))
+        nextAttempt = clock.now() + pause.span
+        pause.failed()
     }
 
     private mutating func forgetConnection() {
@@ -259,7 +291,7 @@ struct BridgeLoop {
         }
     }
     /// Ends the connection when the broker has what was said last: acknowledgements, and the hello
-    /// that says "stopping". What devices send meanwhile they send again.
+    /// that says that it was stopped. What devices send meanwhile they send again.
     private mutating func leave() {
         guard let connection else { return }
         let deadline = clock.now() + Self.confirmMax

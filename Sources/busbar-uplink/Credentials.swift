@@ -26,9 +26,7 @@ struct Credentials {
             try Self.demand(path(Self.authority))
             try Self.demand(path(Self.certificate))
             try Self.demandSecret(path(Self.key))
-            tls = TLSFiles(
-                authority: path(Self.authority), certificate: path(Self.certificate),
-                key: path(Self.key))
+            tls = TLSFiles(credentials: directory)
         } else {
             tls = nil
         }
@@ -90,6 +88,16 @@ struct Credentials {
 struct CredentialsError: Error {
     var text: String
     init(_ text: String) { self.text = text }
+}
+
+extension TLSFiles {
+    /// Where they are, whether they are there or not.
+    init(credentials directory: String) {
+        self.init(
+            authority: "\(directory)/\(Credentials.authority)",
+            certificate: "\(directory)/\(Credentials.certificate)",
+            key: "\(directory)/\(Credentials.key)")
+    }
 }
 
 extension FileFingerprint {

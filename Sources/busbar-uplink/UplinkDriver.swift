@@ -13,6 +13,8 @@ struct UplinkDriver: ~Copyable {
     /// How often the credentials are looked at, in ms. A renewed certificate is in use that soon.
     private static let credentialsInterval = Milliseconds.seconds(5)
     private static let statusInterval = Milliseconds.seconds(1)
+    /// Between two looks at when the certificates end, of which days are told.
+    private static let termsInterval = Milliseconds.seconds(3_600)
     /// busbard keeps an image of its state about as often.
     private static let imageInterval = Milliseconds.seconds(10)
     /// What a connection's handshake or a page of the journal needed is not kept resident for
@@ -38,6 +40,9 @@ struct UplinkDriver: ~Copyable {
     private var clock = MonotonicClock()
     private var fingerprint: FileFingerprint
     private var credentialsAt = Instant.never
+    private var termsAt = Instant.never
+    /// As the broker's certificate was when it was seen last.
+    private var brokerTerm: CertificateTerm?
     private let startedAt: Instant
     private var pace: StatusPace
     private var statusAt = Instant.never
@@ -45,6 +50,7 @@ struct UplinkDriver: ~Copyable {
     private var memoryAt = Instant.never
     private var unsavedCursor: UplinkCursor?
     private var saidLast = ""
+    private var lines = LastingLines()
     private var isOver = false
 
     init(
@@ -128,21 +134,32 @@ struct UplinkDriver: ~Copyable {
             let found = FileFingerprint(credentials: arguments.credentials)
             if found != fingerprint {
                 fingerprint = found
+                termsAt = .never
                 Log.line("busbar-uplink: the credentials were changed; connecting anew")
                 session.note(.credentialsChanged, now: now)
             }
+        }
+        if port.isTLS, now - termsAt >= Self.termsInterval {
+            termsAt = now
+            let own = TLSFiles(credentials: arguments.credentials).terms
+            session.note(.certificates(own + [brokerTerm].compactMap { $0 }), now: now)
         }
         if port.isHomeAssistant, now - imageAt >= Self.imageInterval {
             imageAt = now
             if let image = queue.image() { session.note(.image(image), now: now) }
         }
-        if now - memoryAt >= Self.memoryInterval {
-            memoryAt = now
-            ProcessMemory.releaseProgramPages()
-            ProcessMemory.releaseFreeHeap()
-        }
+        if now - memoryAt >= Self.memoryInterval { releaseMemory(now: now) }
         servePost(now: now)
         if let cursor = unsavedCursor { keep(cursor) }
+    }
+
+    /// Now and then, and before and after what only a connection needs: certificates, handshake and
+    /// end touch 2 MB of program and libraries (measured), which must not come on top of what
+    /// sending has touched.
+    private mutating func releaseMemory(now: Instant) {
+        memoryAt = now
+        ProcessMemory.releaseProgramPages()
+        ProcessMemory.releaseFreeHeap()
     }
 
     private mutating func servePost(now: Instant) {
@@ -190,8 +207,7 @@ struct UplinkDriver: ~Copyable {
             case .saveCursor(let cursor): keep(cursor)
             case .submit(let command): submit(command, now: now)
             case .report(let finding):
-                Log.line(
-                    "busbar-uplink: \(finding.isActive ? "" : "over: ")\(finding.text)")
+                if let line = lines.line(of: finding) { Log.line("busbar-uplink: \(line)") }
                 post?.call("uplink.finding", finding.json)
             case .wait(let until): return until
             case .stopped:
@@ -225,6 +241,7 @@ struct UplinkDriver: ~Copyable {
     private mutating func connect(_ will: Publication, now: Instant) {
         connection = nil
         tokens = [:]
+        releaseMemory(now: now)
         do throws(CredentialsError) {
             fingerprint = FileFingerprint(credentials: arguments.credentials)
             let credentials = try Self.credentials(arguments, port)
@@ -302,16 +319,21 @@ struct UplinkDriver: ~Copyable {
         switch event {
         case .connected(let receiveMaximum, let isSessionPresent):
             Log.line("busbar-uplink: connected to \(port.host):\(port.port)")
+            brokerTerm = connection?.brokerTerm
+            termsAt = .never
             session.note(
                 .connected(receiveMaximum: receiveMaximum, isSessionPresent: isSessionPresent),
                 now: now)
+            releaseMemory(now: now)
         case .connectFailed(let failure):
             connection = nil
             session.note(.connectFailed(ConnectFailure(failure)), now: now)
+            releaseMemory(now: now)
         case .disconnected(let failure):
             connection = nil
             tokens = [:]
             session.note(.disconnected(DisconnectReason(failure)), now: now)
+            releaseMemory(now: now)
         case .published(let id, let code):
             guard let token = tokens.removeValue(forKey: id) else { return }
             session.note(.published(token: token, reasonCode: code), now: now)
@@ -337,9 +359,9 @@ struct UplinkDriver: ~Copyable {
         if said != saidLast {
             saidLast = said
             service?.status(said)
-            // Sending and idle alternate; only what keeps it from sending is worth a line.
-            if let explanation = status.explanation { Log.line("busbar-uplink: \(explanation)") }
         }
+        // Sending and idle alternate; only what keeps it from sending is worth a line.
+        if let line = lines.line(reason: status.explanation) { Log.line("busbar-uplink: \(line)") }
         let problem = post?.problem(now: now.rawValue)
         guard pace.isDue(status, localProblem: problem, now: now) || isOver else { return }
         let process = UplinkProcess(

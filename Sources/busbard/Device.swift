@@ -81,7 +81,7 @@ final class Device {
         let queues = QueueReport(reader: reader, quotas: site.queues, cursorPath: cursorPath)
         let device = LocalDevice(
             description, links, queues, clock, uplink: uplinkStatusDirectory,
-            takesBoardFaults: board == .simulated)
+            expectsUplink: expectsUplink, takesBoardFaults: board == .simulated)
         var unknown = UnknownAccounts()
         var policy = AccessPolicy(site.roles, unknown: &unknown)
         // A simulated board harms nobody: whoever started it may play with all of it.
@@ -94,6 +94,13 @@ final class Device {
                 path: path, group: SystemAccounts.groupID(named: "busbar"), policy: policy,
                 backend: device)
         }
+    }
+
+    /// Where the site says "local", nothing is sent, so nothing can stall; and of an uplink that
+    /// this daemon was not told of nobody can say whether it is silent.
+    private var expectsUplink: Bool {
+        guard let uplink = site.uplink, uplinkStatusDirectory != nil else { return false }
+        return uplink.guarantee != .local
     }
 
     private var cursorPath: String? { uplinkDirectory.map { "\($0)/\(UplinkCursor.fileName)" } }

@@ -18,6 +18,7 @@ final class LocalDevice: DeviceBackend {
     let clock: RunClock
     private let queueReport: QueueReport
     private let uplinkDirectory: String?
+    let expectsUplink: Bool
     /// Whether the relay board's faults are ours to make.
     private let takesBoardFaults: Bool
     /// The version of the record at which each follower found nothing more.
@@ -30,7 +31,8 @@ final class LocalDevice: DeviceBackend {
 
     init(
         _ description: DeviceDescription, _ links: Links, _ queueReport: QueueReport,
-        _ clock: RunClock, uplink uplinkDirectory: String?, takesBoardFaults: Bool
+        _ clock: RunClock, uplink uplinkDirectory: String?, expectsUplink: Bool,
+        takesBoardFaults: Bool
     ) {
         self.description = description
         self.links = links
@@ -38,6 +40,7 @@ final class LocalDevice: DeviceBackend {
         reader = queueReport.reader
         self.clock = clock
         self.uplinkDirectory = uplinkDirectory
+        self.expectsUplink = expectsUplink
         self.takesBoardFaults = takesBoardFaults
     }
 
@@ -257,7 +260,8 @@ final class LocalDevice: DeviceBackend {
 
     func queues() throws(RPCError) -> JSONValue {
         do throws(JournalError) {
-            return try queueReport.document(now: wall())
+            return try queueReport.document(
+                now: wall(), isWritable: !links.post.standing.contains(.journalUnwritable))
         } catch {
             throw RPCError(.journal, "the journal cannot be read: \(error)")
         }

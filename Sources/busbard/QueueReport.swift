@@ -15,18 +15,41 @@ struct QueueReport {
 
     private static let hour: Int64 = 3_600_000
 
-    func document(now: Wire.WallTime) throws(JournalError) -> JSONValue {
+    /// - Parameter isWritable: whether the last attempt to write has succeeded.
+    func document(now: Wire.WallTime, isWritable: Bool) throws(JournalError) -> JSONValue {
         let cursor = readCursor()
         let acknowledged = try reader.lanes().map { Self.acknowledged($0, cursor) }
+        let lanes = try reader.lanes(after: acknowledged.map { $0 ?? 0 })
+        var recent: [(rows: Int64, bytes: Int64)] = []
+        for lane in lanes {
+            recent.append(
+                try reader.recent(
+                    lane.lane, sinceUnixMilliseconds: now.unixMilliseconds - Self.hour))
+        }
+        let disk = reader.disk()
+        let total = recent.reduce(0) { $0 + $1.bytes }
         var rows: [JSONValue] = []
-        for lane in try reader.lanes(after: acknowledged.map { $0 ?? 0 }) {
-            let number = acknowledged[Int(lane.lane.rawValue)]
-            rows.append(.object(try row(lane, number, now: now.unixMilliseconds)))
+        for (lane, recent) in zip(lanes, recent) {
+            let outlook = LaneOutlook(
+                lane, gaps: try reader.gaps(lane: lane.lane),
+                acknowledged: acknowledged[Int(lane.lane.rawValue)], quota: quota(of: lane.lane),
+                bytesPerHour: recent.bytes, free: disk.free, bytesPerHourOfAll: total)
+            rows.append(
+                .object(
+                    row(
+                        lane, acknowledged[Int(lane.lane.rawValue)], outlook, recent,
+                        now: now.unixMilliseconds)))
         }
         let wear = WearLog(stored: try reader.state()[WearLog.key])
         return [
             "lanes": .array(rows),
             "uplink": .string(cursorPath == nil ? "none" : cursor == nil ? "silent" : "known"),
+            "disk": [
+                "directory": .string(disk.directory),
+                "free_bytes": disk.free.map { JSONValue($0) } ?? .null,
+                "full": .bool(disk.isFull), "reserve": .bool(disk.hasReserve),
+                "reserve_bytes": JSONValue(Journal.reserveBytes), "writable": .bool(isWritable),
+            ],
             "wear": wear.document,
             "sqlite": .string(Journal.sqliteVersion),
         ]
@@ -48,18 +71,14 @@ struct QueueReport {
 
     /// - Parameter acknowledged: `lane` is of what follows it.
     private func row(
-        _ lane: StoredLane, _ acknowledged: Int64?, now: Int64
-    ) throws(JournalError) -> JSONObject {
-        let recent = try reader.recent(lane.lane, sinceUnixMilliseconds: now - Self.hour)
-        let quota = quota(of: lane.lane)
-        let outlook = LaneOutlook(
-            lane, gaps: try reader.gaps(lane: lane.lane), acknowledged: acknowledged, quota: quota,
-            bytesPerHour: recent.bytes)
+        _ lane: StoredLane, _ acknowledged: Int64?, _ outlook: LaneOutlook,
+        _ recent: (rows: Int64, bytes: Int64), now: Int64
+    ) -> JSONObject {
         var row = JSONObject()
         row.append("lane", .string(lane.lane.name))
         row.append("events", JSONValue(outlook.events))
         row.append("bytes", JSONValue(lane.bytes))
-        row.append("quota_bytes", JSONValue(quota))
+        row.append("quota_bytes", JSONValue(quota(of: lane.lane)))
         row.append("last", JSONValue(lane.last))
         row.append("acknowledged", acknowledged.map { JSONValue($0) } ?? .null)
         row.append("unacknowledged", JSONValue(outlook.waiting))
@@ -70,6 +89,7 @@ struct QueueReport {
         row.append("dropped", JSONValue(lane.dropped))
         row.append("dropping", .bool(outlook.isDropping))
         row.append("full_in_hours", outlook.hoursUntilFull.map { JSONValue($0) } ?? .null)
+        row.append("full_by", .string(outlook.isLimitedByDisk ? "disk" : "quota"))
         return row
     }
 

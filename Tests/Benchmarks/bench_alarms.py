@@ -161,7 +161,7 @@ def measure(programs, table, backlog=500_000, seconds=300):
         uplink = bench.chain.parts["uplink"].process
         before, drained, since = bench.uplink_status(), watch.others, time.time()
         resident = threading.Thread(
-            target=lambda: peaks.append(resident_most(uplink, seconds - 12)), daemon=True)
+            target=lambda: peaks.append(resident_most(uplink, seconds - 12)[0]), daemon=True)
         peaks = []
         resident.start()
         Troubles(bench.chain, random.Random(SEED)).run(seconds)

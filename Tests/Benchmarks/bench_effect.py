@@ -15,7 +15,7 @@ import psycopg
 
 from bench_table import HERE, OUTPUT, PYTHON, lines, median, until
 from databases import Databases
-from effect_log import BATCH, Oracle, Verdict
+from effect_log import BATCH, KNOWN, Oracle, Verdict, short_hash
 
 EVENTS = 200_000
 ROUNDS = 3
@@ -34,6 +34,23 @@ WRONG = {
     "everything": ("doubled", "wrong_totals", "out_of_order"),
     "highest": ("lost", "wrong_totals"),
     "gaps-are-seen": ("lost", "wrong_totals"),
+}
+
+# The same of the recipe itself: what of it is replaced, by what.
+BROKEN = {
+    "nothing is compared": ("hash <> taken_hash", "false", "unnoticed"),
+    "no hash is kept": ("WHERE seq > newest - 512", "WHERE false", "unnoticed"),
+    "rivals in one call pass": (
+        "first_value(hash) OVER (PARTITION BY device, epoch, lane, seq ORDER BY place)", "hash",
+        "unnoticed"),
+    "the last of a call is taken": (
+        "ORDER BY device, epoch, lane, seq, place", "ORDER BY device, epoch, lane, seq, place DESC",
+        "foreign"),
+    "of older numbers any hash will do": ("seq >= upper(seen) - 512", "true", "false_alarms"),
+    "the hash of the number before": (
+        "(seq % 64)::integer * 8 + 1", "((seq + 63) % 64)::integer * 8 + 1", "false_alarms"),
+    "a collision each time it comes": (
+        "PRIMARY KEY (device, epoch, lane, seq, hash)", "CHECK (true)", "false_alarms"),
 }
 
 EPOCH = "00000000000000010000000000000abc"
@@ -68,14 +85,15 @@ def kills(seed, records):
 class Side:
     """One way to take each once, and what became of it."""
 
-    def __init__(self, kind, databases, oracle):
+    def __init__(self, kind, databases, oracle, broken=None):
         self.kind, self.databases, self.oracle = kind, databases, oracle
+        self.broken = broken
         self.name = SIDES.get(kind, kind)
         self.verdict, self.rates, self.dedup_bytes, self.log_bytes = Verdict(), [], [], []
         self.missing = 0
 
     def run(self, kills):
-        self.databases.empty()
+        self.databases.empty(self.broken)
         before, memory = self.log_position(), self.kept_bytes()
         back, taken, seconds = 0, 0, 0.0
         for kill in [*kills, None]:
@@ -144,11 +162,16 @@ class Side:
                 "SELECT device, replace(epoch::text, '-', ''), lane, seq, value, is_late "
                 "FROM history ORDER BY position").fetchall()
             totals = connection.execute("SELECT device, events, total FROM totals").fetchall()
+            collisions = None
             if self.kind == "recipe":
+                collisions = connection.execute(
+                    "SELECT device, replace(epoch::text, '-', ''), lane, seq, taken_hash, hash, "
+                    "value FROM busbar.collisions").fetchall()
                 self.missing += connection.execute(
                     "SELECT count(*) FROM busbar.missing").fetchone()[0]
         history = [((*row[:4],), row[4], row[5]) for row in rows]
-        return history, {device: (events, int(total)) for device, events, total in totals}
+        totals = {device: (events, int(total)) for device, events, total in totals}
+        return history, totals, collisions
 
     def number(self, question, *words):
         with self.databases.connect() as connection:
@@ -162,8 +185,9 @@ class Side:
         """To know an event again: a table with its index, or Redis's memory."""
         if self.kind.startswith("redis"):
             return self.databases.memory().info("memory")["used_memory"]
-        table = "ids" if self.kind == "ids" else "busbar.lanes"
-        return self.number("SELECT pg_total_relation_size(%s)", table)
+        tables = ["ids"] if self.kind == "ids" else ["busbar.lanes", "busbar.hashes"]
+        return sum(
+            self.number("SELECT pg_total_relation_size(%s)", table) for table in tables)
 
 
 def prove_it_bites(databases, oracle):
@@ -177,35 +201,106 @@ def prove_it_bites(databases, oracle):
                 raise SystemExit(f"bench: the oracle does not see that \"{kind}\" has {fault}")
         print(f"  the oracle sees \"{kind}\": {verdict.lost} lost, {verdict.doubled} doubled, "
               f"{verdict.out_of_order} out of order", flush=True)
+    # After each of these some transactions come again as a whole.
+    again = [Kill(offset, "committed", random.Random(0)) for offset in (1_500, 2_500, 3_500, 4_500)]
+    for kill in again:
+        kill.back = 3 * BATCH
+    for name, (piece, other, fault) in BROKEN.items():
+        verdict = Side("recipe", databases, oracle, (piece, other)).run(again)
+        if not getattr(verdict, fault):
+            raise SystemExit(f"bench: the oracle does not see that \"{name}\" has {fault}")
+        print(f"  the oracle sees \"{name}\": {verdict.unnoticed} unnoticed, "
+              f"{verdict.false_alarms} false, {verdict.foreign} of the other", flush=True)
     for what, verdict in (
         ("without a kill", Side("recipe", databases, oracle).run([])),
+        ("with a few kills", Side("recipe", databases, oracle).run(again)),
         ("for two consumers at once", Side("recipe", databases, oracle).run_two()),
     ):
         if verdict.wrong:
             raise SystemExit(f"bench: {what} effect-once.sql is wrong: {vars(verdict)}")
 
 
+def take(connection, keys, ids, values):
+    """The places taken, and the text of the error, or of the warnings."""
+    told = []
+    connection.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    try:
+        rows = connection.execute(
+            "SELECT place FROM busbar.take(%s::text[], %s::text[], %s::bytea[])",
+            [keys, ids, values]).fetchall()
+    except psycopg.errors.RaiseException as refusal:
+        return [], [refusal.diag.message_primary]
+    return [place for (place,) in rows], told
+
+
+def expect(what, found, expected):
+    if found != expected:
+        raise SystemExit(f"bench: {what}: expected is {expected}, found is {found}")
+
+
 def refuse_strangers(databases):
     """One of them among others is named, and nothing of its transaction stays."""
     databases.empty()
+    known = ("heater-1", f"{EPOCH}:alarm:7")
+    for key, id in STRANGERS:
+        shown = ["NULL" if word is None else f"'{word}'" for word in (key, id)]
+        refuse(
+            databases, [known[0], key], [known[1], id], [b"{}"] * 2,
+            f"busbar.take: found key {shown[0]} with ce_id {shown[1]}; "
+            "expected is EPOCH:LANE:NUMBER")
+    refuse(
+        databases, [known[0]] * 2, [f"{EPOCH}:alarm:6", known[1]], [b"{}", None],
+        f"busbar.take: found key '{known[0]}' with ce_id '{known[1]}' and NULL as its value; "
+        "each event has one")
+    for counts, arrays in (
+        ("2 keys, 1 ids and 1 values", ([known[0]] * 2, [known[1]], [b"{}"])),
+        ("1 keys, 2 ids and 1 values", ([known[0]], [known[1]] * 2, [b"{}"])),
+        ("1 keys, 1 ids and 2 values", ([known[0]], [known[1]], [b"{}"] * 2)),
+        ("1 keys, 1 ids and 0 values", ([known[0]], [known[1]], None)),
+    ):
+        refuse(
+            databases, *arrays, f"busbar.take: found {counts}; give all three of each record")
+
+
+def refuse(databases, keys, ids, values, text):
     with databases.connect() as connection:
-        for key, id in STRANGERS:
-            keys, ids = ["heater-1", key], [f"{EPOCH}:alarm:7", id]
-            try:
-                connection.execute(
-                    "SELECT busbar.take(%s::text[], %s::text[])", [keys, ids])
-                found = "nothing"
-            except psycopg.errors.RaiseException as refusal:
-                found = refusal.diag.message_primary
-            shown = ["NULL" if word is None else f"'{word}'" for word in (key, id)]
-            expected = (
-                f"busbar.take: found key {shown[0]} with ce_id {shown[1]}; "
-                "expected is EPOCH:LANE:NUMBER")
-            if found != expected:
-                raise SystemExit(f"bench: expected is \"{expected}\", found is \"{found}\"")
+        expect("a refusal", take(connection, keys, ids, values), ([], [text]))
         (rows,) = connection.execute("SELECT count(*) FROM busbar.lanes").fetchone()
-    if rows:
-        raise SystemExit(f"bench: a transaction that was refused has left {rows} rows")
+        expect("rows left by what was refused", rows, 0)
+
+
+def tell_rivals(databases):
+    """At the edge of what is known, in one call, and when they come again."""
+    databases.empty()
+    newest = KNOWN + 88
+    sample = [(number, b"{}") for number in range(1, newest + 1)]
+    for what, records, places, found, example in (
+        ("all new", sample, [*range(1, newest + 1)], 0, 0),
+        ("all again", sample, [], 0, 0),
+        ("the oldest that is known", [(89, b"1")], [], 1, 89),
+        ("the next older", [(88, b"1")], [], 0, 0),
+        ("one that was noted", [(89, b"1")], [], 0, 0),
+        ("a third content", [(89, b"2"), (89, b"2")], [], 1, 89),
+        ("three in one call", [(900, b"1"), (900, b"2"), (900, b"1")], [1], 1, 900),
+        ("what lay in the place of another", [(900 - KNOWN, b"{}")], [], 0, 0),
+        ("what is known no more", [(900 - KNOWN, b"1"), (89, b"3")], [], 0, 0),
+        ("the oldest that is known now", [(601, b"{}"), (601, b"")], [1], 1, 601),
+    ):
+        warnings = [
+            f"busbar.take: found {found} collisions, for example key 'heater-1' with ce_id "
+            f"'{EPOCH}:alarm:{example}': seen with another value, so not taken, but kept in "
+            "busbar.collisions"] if found else []
+        with databases.connect() as connection:
+            expect(what, take(
+                connection, ["heater-1"] * len(records),
+                [f"{EPOCH}:alarm:{number}" for number, _ in records],
+                [value for _, value in records]), (places, warnings))
+    with databases.connect() as connection:
+        expect("collisions", connection.execute(
+            "SELECT seq, value, taken_hash, hash FROM busbar.collisions ORDER BY seq, value"
+        ).fetchall(), [
+            (seq, value, short_hash(taken), short_hash(value)) for seq, taken, value in (
+                (89, b"{}", b"1"), (89, b"{}", b"2"), (601, b"{}", b""), (900, b"1", b"2"))])
 
 
 def show(table, sides):
@@ -238,6 +333,7 @@ def measure(programs, table):
 def compare(programs, table, databases):
     source = lines(programs, 50_000)
     refuse_strangers(databases)
+    tell_rivals(databases)
     table.title("The oracle's teeth")
     prove_it_bites(
         databases, Oracle(programs, source, OUTPUT / "effect-small.log", 5_000, seed=0))
@@ -251,7 +347,8 @@ def compare(programs, table, databases):
             side.run(plan)
     table.title(
         f"{len(oracle.log)} records of {EVENTS} events: {oracle.duplicates} twice, "
-        f"{oracle.swaps} swaps, {oracle.declared} gaps declared.\n"
+        f"{oracle.swaps} swaps, {oracle.declared} gaps declared,\n{oracle.rivals} rivals: "
+        f"{len(oracle.collisions)} have to be found, {len(oracle.unjudged)} came too late for it.\n"
         f"{KILLS} kills -9 each with the seeds 0 to {ROUNDS - 1}, which replay; the state in "
         f"PostgreSQL against the oracle's.\n(bytes/M: kept to know a million events again, at "
         "this size; busbar's grows with lanes alone.\n log/row: PostgreSQL's WAL, with the effect)"
@@ -268,6 +365,8 @@ def compare(programs, table, databases):
 def judge(table, sides):
     ours, ids = sides["recipe"], sides["ids"]
     table.row("busbar: lost, doubled, foreign, or a wrong sum", ours.verdict.wrong, "", most=0)
+    table.row("busbar: rivals that are noted nowhere", ours.verdict.unnoticed, "", most=0)
+    table.row("busbar: collisions that are none, or twice", ours.verdict.false_alarms, "", most=0)
     table.row("busbar: out of order and not called late", ours.verdict.unsaid, "", most=0)
     table.row("busbar: ranges that nobody accounts for", ours.missing, "", most=0)
     table.row(

@@ -98,8 +98,14 @@ class Databases:
             found["redis"] = self.memory().info("server")["redis_version"]
         return found
 
-    def empty(self):
-        """As if nothing had ever come: the tables of all sides, and the recipe's by its file."""
+    def empty(self, broken=None):
+        """As if nothing had ever come: the tables of all sides, and the recipe's by its file. Of
+        that `broken` replaces a piece by another one, to see that it is missed."""
+        recipe = (ROOT / "board/broker/effect-once.sql").read_text()
+        if broken:
+            if recipe.count(broken[0]) != 1:
+                raise SystemExit(f"bench: effect-once.sql has not once: {broken[0]}")
+            recipe = recipe.replace(*broken)
         with self.connect() as connection:
             connection.execute(
                 "DROP SCHEMA IF EXISTS busbar CASCADE;"
@@ -111,7 +117,7 @@ class Databases:
                 "CREATE TABLE ids (id text PRIMARY KEY);"
                 "CREATE TABLE highest (device text, lane text, seq bigint, "
                 "PRIMARY KEY (device, lane))")
-            connection.execute((ROOT / "board/broker/effect-once.sql").read_text())
+            connection.execute(recipe)
         if self.redis:
             self.memory().flushall()
 

@@ -1,9 +1,11 @@
 """One partition as a consumer gets it: records as the bridge writes them, some of them twice, some
-in each other's place, some dropped by their device and declared so. And the oracle, who made it.
+in each other's place, some dropped by their device and declared so, and rivals: another event with
+the identity of one. And the oracle, who made it.
 """
 
 import array
 import collections
+import hashlib
 import json
 import mmap
 import pathlib
@@ -19,8 +21,16 @@ DUPLICATES = 0.05
 SWAPS = 0.02
 # Numbers that each third device has dropped, in one gap.
 DROPPED = 40
+# Of the records, how many have a rival.
+RIVALS = 0.01
+# Of a lane, the numbers whose contents the recipe still knows.
+KNOWN = 512
 
 NUMBER = struct.Struct("=I")
+
+
+def short_hash(value):
+    return hashlib.sha256(value).digest()[:8]
 
 
 def sized(piece):
@@ -101,26 +111,33 @@ class Oracle:
         with open(self.records, "wb") as file:
             subprocess.run(
                 [programs / "chain-bench", "records", lines, str(events)], check=True, stdout=file)
+        self.source = self.mapped()
         streams = self.by_device()
         self.dropped = self.declared = 0
         with open(self.records, "ab") as file:
             for number, stream in enumerate(streams):
                 if number % 3 == 0:
                     self.drop(stream, file)
-        order = self.swapped(self.interleaved(streams))
+        # What was declared is in it now.
+        self.source = self.mapped()
+        order = self.interleaved(streams)
+        with open(self.records, "ab") as file:
+            order = self.contested(order, file)
+        order = self.swapped(order)
         path.write_bytes(array.array("Q", self.repeated(order)).tobytes())
         self.log = EffectLog.open(path)
         self.expect(self.log)
 
+    def mapped(self):
+        with open(self.records, "rb") as file:
+            return EffectLog(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), [])
+
     def by_device(self):
         """Places of the records of each device, in their order."""
-        with open(self.records, "rb") as file:
-            log = EffectLog(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), [])
-        streams, place, size = collections.defaultdict(list), 0, len(log.memory)
+        streams, place, size = collections.defaultdict(list), 0, len(self.source.memory)
         while place < size:
-            streams[log.record(place).device].append(place)
-            _, place = log.headers(place)
-        self.source = log
+            streams[self.source.record(place).device].append(place)
+            _, place = self.source.headers(place)
         return list(streams.values())
 
     def drop(self, stream, file):
@@ -145,10 +162,7 @@ class Oracle:
             b"ce_source": headers[b"ce_source"].replace(lane.encode(), b"alarm"),
             b"ce_sequence": b"%020d" % 1,
         }
-        file.write(sized(lost.device.encode()) + sized(json.dumps(data).encode()))
-        file.write(NUMBER.pack(len(headers)))
-        for name, content in headers.items():
-            file.write(sized(name) + sized(content))
+        self.write(file, lost.device, json.dumps(data).encode(), headers)
         self.declared += 1
         self.dropped += DROPPED - 1
 
@@ -161,6 +175,32 @@ class Oracle:
                 order.append(stream.pop())
             rest = [stream for stream in rest if stream]
         return order
+
+    def contested(self, order, file):
+        """Puts in the rivals: some in the same call, or the next, and some after days. Each seventh
+        event has two, and `repeated` has some of them twice."""
+        rows = [(offset, 0, place) for offset, place in enumerate(order)]
+        contested = self.dice.sample(range(len(order)), int(len(order) * RIVALS))
+        for offset in [*contested, *contested[::7]]:
+            reach = self.dice.choice([8, 300, 2_000, len(order)])
+            rows.append((offset + self.dice.randrange(reach), 1, file.tell()))
+            self.write_rival(order[offset], file)
+        self.rivals = len(rows) - len(order)
+        return [place for _, _, place in sorted(rows)]
+
+    def write_rival(self, place, file):
+        """As another device would have it that runs from the same card."""
+        original = self.source.record(place)
+        value = json.loads(original.value)
+        value["bottom_mC"] = value.get("bottom_mC", 0) + self.dice.randrange(1, 2**40)
+        headers, _ = self.source.headers(place)
+        self.write(file, original.device, json.dumps(value).encode(), headers)
+
+    @staticmethod
+    def write(file, device, value, headers):
+        file.write(sized(device.encode()) + sized(value) + NUMBER.pack(len(headers)))
+        for name, content in headers.items():
+            file.write(sized(name) + sized(content))
 
     def swapped(self, order):
         """One with another that came up to seven places later."""
@@ -187,22 +227,53 @@ class Oracle:
 
     def expect(self, log):
         self.values, self.totals = {}, {}
-        for record in log.read(0, len(log)):
-            epoch, lane, seq = record.id.split(":")
-            identity = (record.device, epoch, lane, int(seq))
-            if identity in self.values:
+        # The value by identity and both hashes: of the collisions that have to be found; of those
+        # where it depends on where a transaction begins; and of those that are too old.
+        self.collisions, self.undecided, self.unjudged = {}, {}, {}
+        first, newest = {}, collections.defaultdict(list)
+        for offset, record in enumerate(log.read(0, len(log))):
+            epoch, lane, number = record.id.split(":")
+            seq = int(number)
+            identity = (record.device, epoch, lane, seq)
+            steps = newest[identity[:3]]
+            if identity in first:
+                if record.value != first[identity][1]:
+                    self.expect_collision(identity, *first[identity], offset, record.value, steps)
                 continue
+            first[identity] = (offset, record.value)
+            if not steps or seq > steps[-1][1]:
+                steps.append((offset, seq))
             self.values[identity] = record.measured
             events, total = self.totals.get(record.device, (0, 0))
             self.totals[record.device] = (events + 1, total + record.measured)
         repeated = len(log) - len(self.values)
-        if repeated != self.duplicates:
+        if repeated != self.duplicates + self.rivals:
             raise SystemExit(
-                f"bench: {repeated} records are there again, and not {self.duplicates}")
+                f"bench: {repeated} records are there again, and not "
+                f"{self.duplicates + self.rivals}")
+        for key in self.collisions.keys() & self.unjudged.keys():
+            del self.unjudged[key]
+        if not self.collisions or not self.unjudged:
+            raise SystemExit("bench: the rivals are all too late, or none is")
 
-    def judge(self, history, totals):
+    def expect_collision(self, identity, first, taken, offset, value, steps):
+        """`steps`: the offsets at which the newest number of the lane became another."""
+        seq = identity[3]
+        collision = {(*identity, short_hash(taken), short_hash(value)): value}
+        if seq > steps[-1][1] - KNOWN:
+            self.collisions |= collision
+            return
+        # What the lane had when the transaction began at the earliest.
+        _, newest = max((step for step in steps if step[0] <= offset - BATCH), default=(0, 0))
+        if first > offset - BATCH or seq > newest - KNOWN:
+            self.undecided |= collision
+        else:
+            self.unjudged |= collision
+
+    def judge(self, history, totals, collisions=None):
         """`history`: identity, value, and whether it was called late, in the order in which they
-        were applied. `totals`: of each device the events and their sum."""
+        were applied. `totals`: of each device the events and their sum. `collisions`: identity,
+        the two hashes and the value, of who looks for them."""
         found = collections.Counter(identity for identity, _, _ in history)
         verdict = Verdict()
         verdict.lost = sum(identity not in found for identity in self.values)
@@ -222,7 +293,17 @@ class Oracle:
             verdict.out_of_order += is_behind
             verdict.unsaid += is_late is not None and is_late != is_behind
             highest[tuple(lane)] = max(seq, highest.get(tuple(lane), 0))
+        if collisions is not None:
+            self.judge_collisions(verdict, collisions)
         return verdict
+
+    def judge_collisions(self, verdict, collisions):
+        noted = collections.Counter(collisions)
+        verdict.unnoticed = sum(
+            (*rival, value) not in noted for rival, value in self.collisions.items())
+        possible = self.undecided | self.collisions
+        verdict.false_alarms = sum(
+            count - (possible.get(row[:-1]) == row[-1]) for row, count in noted.items())
 
 
 class Verdict:
@@ -231,6 +312,8 @@ class Verdict:
     def __init__(self):
         self.lost = self.doubled = self.foreign = self.wrong_totals = 0
         self.out_of_order = self.unsaid = 0
+        # Rivals that stand nowhere; and what stands there and is none, or is there again.
+        self.unnoticed = self.false_alarms = 0
 
     def add(self, other):
         for name, count in vars(other).items():
@@ -238,4 +321,6 @@ class Verdict:
 
     @property
     def wrong(self):
-        return self.lost + self.doubled + self.foreign + self.wrong_totals
+        return (
+            self.lost + self.doubled + self.foreign + self.wrong_totals + self.unnoticed
+            + self.false_alarms)

@@ -118,7 +118,9 @@ struct ConnectionTests {
         rig.report([0])
         #expect(rig.isFinished)
         #expect(try rig.acknowledgements().map(\.upTo) == [1])
-        #expect(try rig.hellos().last?.reason == "stopping")
+        #expect(
+            try rig.hellos().last?.reason
+                == "it was stopped: start busbar-bridge again, or another for its shards")
     }
 
     @Test("a stop does not wait for ever")
@@ -132,7 +134,36 @@ struct ConnectionTests {
         rig.pass(1)
         #expect(rig.isFinished)
         #expect(try rig.acknowledgements().isEmpty)
-        #expect(try rig.hellos().last?.reason == "stopping", "or devices think that it is there")
+        #expect(
+            try rig.hellos().last?.reason?.hasPrefix("it was stopped: ") == true,
+            "or devices think that it is there")
+    }
+
+    @Test("what the broker says of one that is gone tells what to do, and fits a bridge that waits")
+    func will() throws {
+        let rig = try Rig()
+        let will = BridgeSession.will(rig.session.settings, wall: rig.wall)
+        #expect(will.topic == "busbar/v1/bridge/07")
+        #expect(will.isRetained)
+        let hello = try BridgeHello(decoding: will.payload)
+        #expect(hello.guarantee == BridgeHello.Guarantee.none)
+        #expect(
+            hello.reason
+                == "it is gone without a word, or has lost the broker: look whether busbar-bridge "
+                + "runs, and start it if not")
+    }
+
+    @Test("it tries the broker again after 1, 2, 4 s and no later, and anew after a connection")
+    func pauses() {
+        var pause = ReconnectPause()
+        var spans: [Int64] = []
+        for _ in 0..<5 {
+            spans.append(pause.span.rawValue)
+            pause.failed()
+        }
+        #expect(spans == [1_000, 2_000, 4_000, 4_000, 4_000])
+        pause.reset()
+        #expect(pause.span == .seconds(1))
     }
 
     struct Reason: CustomTestStringConvertible, Sendable {

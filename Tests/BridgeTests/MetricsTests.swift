@@ -1,6 +1,7 @@
 import Bridge
 import Testing
 import Units
+import Wire
 
 @Suite("Metrics of a bridge")
 struct MetricsTests {
@@ -16,6 +17,25 @@ struct MetricsTests {
         #expect(text.contains("\nbusbar_bridge_records_held 2\n"))
         #expect(text.contains("\nbusbar_bridge_guarantee{guarantee=\"kafka\"} 1\n"))
         #expect(!text.contains("heater-1"), "no device is in a label")
+    }
+
+    @Test("the certificates' days are told by whose they are, also of one that has ended")
+    func certificates() throws {
+        let rig = try Rig()
+        var snapshot = rig.session.snapshot(now: rig.now)
+        #expect(PrometheusChecker.faults(in: snapshot.metrics) == [])
+        snapshot.certificateDays = [(.client, 12), (.authority, 3_300), (.broker, -2)]
+        let text = snapshot.metrics
+        #expect(PrometheusChecker.faults(in: text) == [])
+        #expect(
+            text.contains(
+                """
+
+                busbar_bridge_certificate_days_left{certificate="client"} 12
+                busbar_bridge_certificate_days_left{certificate="authority"} 3300
+                busbar_bridge_certificate_days_left{certificate="broker"} -2
+
+                """))
     }
 
     @Test("a label's value may hold quotes, backslashes and line feeds")

@@ -215,6 +215,8 @@ struct ControllerResetTests {
         let step: SelfCheckStep
         let breakIt: @Sendable (ControllerRig) -> Void
         let alarm: AlarmCode
+        /// Of E607: which step of §7.6.
+        var value: Int32?
     }
 
     @Test(
@@ -226,6 +228,9 @@ struct ControllerResetTests {
             FailedCheck(
                 testDescription: "a relay that stays on in step 4", step: .outputs,
                 breakIt: { $0.board.status.actual = .pump }, alarm: .readBackMismatch),
+            FailedCheck(
+                testDescription: "a clock that stands still in step 5", step: .clock,
+                breakIt: { $0.board.isClockStopped = true }, alarm: .selfCheckFailed, value: 5),
         ])
     func checkFails(row: FailedCheck) {
         let rig = Self.cut()
@@ -241,6 +246,9 @@ struct ControllerResetTests {
             refusals += rig.refusals
             if !rig.refusals.isEmpty {
                 #expect(rig.controller.lockout.contains(row.alarm), "in the tick that finds it")
+                let record = rig.controller.lockout
+                let entry = (0..<Int(record.count)).map { record[$0] }.last { $0.code == row.alarm }
+                #expect(row.value == nil || entry?.value == row.value)
             }
         }
         #expect(refusals == [.selfCheckFailed])

@@ -18,6 +18,8 @@ struct ScriptedBoard {
     var isDead = false
     /// TRIP does not get there.
     var isDeafToTrip = false
+    /// Its clock stands still.
+    var isClockStopped = false
     /// The button was released within the last 10 s.
     var hasLocalReset = false
     var armsWritten = 0
@@ -25,7 +27,9 @@ struct ScriptedBoard {
     private var leaseSince = Instant.never
 
     mutating func elapse(to now: Instant) {
-        status.clockMicroseconds = UInt32(truncatingIfNeeded: now.rawValue * 1_000)
+        if !isClockStopped {
+            status.clockMicroseconds = UInt32(truncatingIfNeeded: now.rawValue * 1_000)
+        }
         guard status.isLeaseRunning, now - leaseSince >= ms(500) else { return }
         if status.wanted.intersects(.heat) {
             trip(.leaseWithHeat)

@@ -1,6 +1,7 @@
 import Doctor
 import JSON
 import Testing
+import Wire
 
 @Suite("What the doctor says of accounts, services and the site")
 struct ServiceTests {
@@ -112,12 +113,48 @@ struct ServiceTests {
                     + "0640); the uplink refuses it",
                 mend: "chmod 600 /etc/busbar/credentials/client.key")
         ) { $0.uplink.credentials[2].mode = 0o640 },
+        Row("a certificate for 30 days", nil) {
+            $0.uplink.certificates = [certificate(days: 30)]
+        },
+        Row(
+            "a certificate for 29 days",
+            Finding(
+                .uplink, .warning, "/etc/busbar/credentials/client.crt ends in 29 days",
+                mend: "have it renewed, without it nothing reaches the cluster")
+        ) { $0.uplink.certificates = [certificate(days: 40), certificate(days: 29)] },
         Row("a certificate that others read", nil) { $0.uplink.credentials[1].mode = 0o644 },
         Row("no key for acknowledgements where a broker's word is enough", nil) {
             $0.wiring?.needsAcknowledgementKey = false
             $0.uplink.credentials[3].kind = .missing
         },
     ]
+    /// By the facts' own clock.
+    private static func certificate(days: Int64) -> CertificateTerm {
+        CertificateTerm(
+            role: .client, name: "/etc/busbar/credentials/client.crt",
+            endsAt: (Facts.Clock().wall + days * 86_400) * 1_000)
+    }
+
+    @Test("while all hold, the days of the shortest one are said")
+    func certificates() {
+        var facts = Device.healthy
+        facts.uplink.certificates = [Self.certificate(days: 300), Self.certificate(days: 31)]
+        let found = Examination(facts).findings.first { $0.area == .uplink }
+        #expect(
+            found
+                == Finding(
+                    .uplink, .good,
+                    "the credentials are there, and nobody else reads them; the "
+                        + "certificates hold for 31 days"))
+        // By a clock that is not set, none is judged.
+        facts.clock.isSynchronised = false
+        facts.uplink.certificates = [Self.certificate(days: -1)]
+        #expect(
+            Examination(facts).findings.first { $0.area == .uplink }
+                == Finding(
+                    .uplink, .good, "the credentials are there, and nobody else reads them"))
+    }
+
     private static let noUplink = "the site sends nothing to a cluster"
 
     @Test("one change, one finding", arguments: accounts + services + uplink)

@@ -129,6 +129,22 @@ struct LossTests {
         #expect(outlook.waiting == 50)
     }
 
+    @Test(
+        "a lane has the lesser of its quota and of the disk, which all lanes fill together",
+        arguments: [
+            (nil, 1_000_000, 9, false), (9_000_000, 1_000_000, 9, false),
+            (8_999_999, 1_000_000, 8, true), (9_000_000, 3_000_000, 3, true),
+            (9_000_000, 0, 9, false), (0, 1_000_000, 0, true), (-1, 1_000_000, 0, true),
+        ] as [(Int64?, Int64, Int64, Bool)])
+    func disk(free: Int64?, rateOfAll: Int64, hours: Int64, isByDisk: Bool) {
+        let outlook = LaneOutlook(
+            StoredLane(lane: .alarm, epochs: [], last: 100, bytes: 1_000_000), gaps: [],
+            acknowledged: nil, quota: 10_000_000, bytesPerHour: 1_000_000, free: free,
+            bytesPerHourOfAll: rateOfAll)
+        #expect(outlook.hoursUntilFull == hours)
+        #expect(outlook.isLimitedByDisk == isByDisk)
+    }
+
     @Test("who only reads is told what a reader can do, and never that the file is put aside")
     func readersAdvice() throws {
         let device = Device()

@@ -52,6 +52,26 @@ struct ReserveTests {
         }
     }
 
+    @Test("a reader is told when the disk is full and whether the reserve is there")
+    func told() {
+        let unlimited = CrashDisk()
+        let (first, journal) = Self.open(unlimited)
+        #expect(journal.databaseFailure == nil)
+        #expect(
+            first.reader.disk() == JournalDisk(directory: "/state", free: nil, hasReserve: false))
+        let disk = CrashDisk()
+        disk.capacity = 24 << 20
+        let (second, other) = Self.open(disk)
+        #expect(other.databaseFailure == nil)
+        let free = disk.freeBytes(at: "/")
+        #expect(
+            second.reader.disk() == JournalDisk(directory: "/state", free: free, hasReserve: true))
+        for (free, isFull) in [(Int64(262_144), false), (262_143, true), (0, true)] {
+            #expect(JournalDisk(directory: "/", free: free, hasReserve: true).isFull == isFull)
+        }
+        #expect(!JournalDisk(directory: "/", free: nil, hasReserve: false).isFull)
+    }
+
     @Test("for an alarm telemetry goes, then events, then the reserve; what was stored stays")
     func order() throws {
         let disk = CrashDisk()

@@ -23,6 +23,43 @@ struct ProgramPagesTests {
         return found
     }
 
+    /// KiB that are resident of the beginning of each mapped library, where its headers are.
+    private static func beginnings() throws -> [String: Int] {
+        let maps = try #require(fopen("/proc/self/smaps", "r"))
+        defer { fclose(maps) }
+        var found: [String: Int] = [:]
+        var library: String?
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        while fgets(&buffer, Int32(buffer.count), maps) != nil {
+            let bytes = buffer.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
+            let fields = String(decoding: bytes, as: UTF8.self)
+                .split(separator: " ", omittingEmptySubsequences: true)
+            if fields.first == "Rss:", let name = library {
+                let resident: Int = try #require(Int(fields[1]))
+                found[name] = resident
+                library = nil
+            } else if fields.count >= 6, fields[5].contains(".so") {
+                // Not where code begins at once: that may be needed again.
+                let isBeginning = fields[1].hasPrefix("r--") && fields[2].allSatisfy { $0 == "0" }
+                library = isBeginning ? String(fields[5]) : nil
+            }
+        }
+        return found
+    }
+
+    @Test("to let go of a library's beginning is not to read it again")
+    func headersStayAway() throws {
+        // Once before, so that the dynamic linker has found all that is called below.
+        _ = try Self.beginnings()
+        ProcessMemory.releaseProgramPages()
+        let left = try Self.beginnings()
+        try #require(left.count >= 4, "\(left)")
+        // A last page that is not whole stays. The dynamic linker may look up a name meanwhile, in
+        // a few of them.
+        let page = Int(sysconf(Int32(_SC_PAGESIZE))) >> 10
+        #expect(left.values.count { $0 > page } * 2 < left.count, "\(left)")
+    }
+
     /// A class, whose metadata were relocated: they must not be let go.
     private class Shape { func sides() -> Int { 0 } }
     private final class Square: Shape { override func sides() -> Int { 4 } }

@@ -127,7 +127,23 @@ struct AlarmWordsTests {
         Row(.readBackMismatch, 0x80, 0, "The board reads back on: relay7. Commanded on: none."),
         Row(
             .selfCheckFailed, 6, 0,
-            "Its step \"lease\" failed: the relay board could not be armed."),
+            "Its step 6, lease, failed: the relay board could not be armed, or kept or ended its "
+                + "lease wrongly."),
+        Row(
+            .selfCheckFailed, 3, 0,
+            "Its step 3, identity, failed: the relay board's kind, version or own test is not what "
+                + "this busbard needs."),
+        Row(
+            .selfCheckFailed, 4, 0,
+            "Its step 4, outputs, failed: the relay board did not say that all its relays are off."
+        ),
+        Row(
+            .selfCheckFailed, 5, 0,
+            "Its step 5, clock, failed: the relay board's clock is more than 2 % from the Pi's."),
+        Row(
+            .selfCheckFailed, 7, 0,
+            "Its step 7, permit, failed: K2 did not close, or not drop out 200 to 400 ms after the "
+                + "permit line's last edge."),
         Row(
             .selfCheckFailed, 0, 0,
             "Which step failed is the last selfcheck.entered before \"failed\" in: busbar events "

@@ -45,10 +45,11 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
         snapshot.heating.target = MilliCelsius(38_000)
     }
 
-    /// A minute of lead, so that ages in the past are possible.
+    /// A minute of lead, so that ages in the past are possible; a test may let time pass by it.
+    let lead = Atomic<Int64>(60_000)
     func now() -> Instant {
         let elapsed = ContinuousClock.now - started
-        return Instant(60_000 + Int64(elapsed / .milliseconds(1)))
+        return Instant(lead.load(ordering: .relaxed) + Int64(elapsed / .milliseconds(1)))
     }
 
     func requestSnapshot() { isRequested = true }
@@ -134,6 +135,7 @@ final class FakeDevice: DeviceBackend, @unchecked Sendable {
 
     func queues() throws(RPCError) -> JSONValue { ["lanes": .array([])] }
     var uplinkFile: [UInt8]?
+    var expectsUplink = false
     func uplinkStatus() -> JSONValue {
         UplinkReport(directory: "uplink", bytes: uplinkFile, boot: "b", monotonicMs: 100_000).answer
     }

@@ -41,6 +41,7 @@ struct FindingTests {
         Row(.numbersMissing, .clusterDisagrees, isLasting: false),
         Row(.journalUnreadable, .clusterDisagrees, isLasting: true),
         Row(.messagesRefused, nil, isLasting: true),
+        Row(.certificateEnding, nil, isLasting: false),
     ]
 
     @Test("the table names every kind")
@@ -96,8 +97,8 @@ struct FindingTests {
             parameters: #"{"kind":"ufo","active":true,"security":true,"count":1,"text":"x"}"#,
             says: "there is no finding \"ufo\": kinds are forged_acknowledgement, command_forged, "
                 + "command_refused, client_taken_over, no_bridge, events_refused, rolled_back, "
-                + "numbers_missing, journal_unreadable, messages_refused; are busbard and "
-                + "busbar-uplink of one version?"),
+                + "numbers_missing, journal_unreadable, messages_refused, certificate_ending; are "
+                + "busbard and busbar-uplink of one version?"),
         BadRow(
             testDescription: "another word on security than the kind's",
             parameters: #"{"kind":"no_bridge","active":true,"security":true,"count":1,"text":"x"}"#,

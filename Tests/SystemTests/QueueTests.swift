@@ -27,6 +27,10 @@ struct QueueTests {
         #expect(lanes[1]["unacknowledged"]?.int == events)
         #expect(lanes[1]["events_per_hour"]?.int == events)
         #expect(answer["uplink"]?.string == "none")
+        #expect(answer["disk"]?["directory"]?.string == daemon.stateDirectory.path)
+        #expect(answer["disk"]?["writable"]?.bool == true)
+        #expect(answer["disk"]?["reserve"]?.bool == true)
+        #expect((answer["disk"]?["free_bytes"]?.int ?? 0) > 0)
         let table = try daemon.busbar("queue").output
         #expect(table.hasPrefix("LANE       EVENTS"))
         #expect(table.contains("telemetry       1"))
@@ -63,6 +67,68 @@ struct QueueTests {
         #expect(result.output.contains(sentence), "\(result.output)")
         #expect(result.output.contains("1234\n"))
         #expect(result.output.components(separatedBy: "event: ").count == 2, "one sentence")
+    }
+
+    struct Disk: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let free: Int64
+        let isFull: Bool
+        let hasReserve: Bool
+        let isWritable: Bool
+        let sentence: String
+    }
+
+    static let disks = [
+        Disk(
+            testDescription: "with room", free: 5 << 30, isFull: false, hasReserve: true,
+            isWritable: true,
+            sentence: "alarm: the disk is full in 3 hours at this hour's rate, if nothing is "
+                + "acknowledged meanwhile.\n"),
+        Disk(
+            testDescription: "full", free: 0, isFull: true, hasReserve: true, isWritable: true,
+            sentence: "The disk is full (0 B free) and alarms take the room of other events, then "
+                + "the reserve of 4 MB; make room on the disk of /var/lib/busbar.\n"),
+        Disk(
+            testDescription: "full, reserve spent", free: 1_024, isFull: true, hasReserve: false,
+            isWritable: true,
+            sentence: "The disk is full (1 kB free) and the reserve of 4 MB is used up: alarms may "
+                + "soon not be stored; make room on the disk of /var/lib/busbar.\n"),
+        Disk(
+            testDescription: "full, not writable", free: 0, isFull: true, hasReserve: false,
+            isWritable: false,
+            sentence: "The journal cannot be written (E603), the disk is full (0 B free) and the "
+                + "reserve of 4 MB is used up: make room on the disk of /var/lib/busbar.\n"),
+        Disk(
+            testDescription: "not writable for another reason", free: 5 << 30, isFull: false,
+            hasReserve: true, isWritable: false,
+            sentence:
+                "The journal cannot be written (E603), the disk has 5 GB free: see busbar why "
+                + "E603.\n"),
+        Disk(
+            testDescription: "reserve spent", free: 5 << 20, isFull: false, hasReserve: false,
+            isWritable: true,
+            sentence: "The reserve of 4 MB for alarms on a full disk is used up, the disk has 5 MB "
+                + "free: busbard sets it aside again once there is twice as much.\n"),
+    ]
+
+    @Test("a disk that is full is said in one line, and no forecast is made then", arguments: disks)
+    func disk(_ disk: Disk) throws {
+        let place = try LocalSocket()
+        place.answer([
+            "lanes": .array([
+                ["lane": "alarm", "full_in_hours": 3, "full_by": "disk"] as JSONValue
+            ]),
+            "disk": [
+                "directory": "/var/lib/busbar", "free_bytes": JSONValue(disk.free),
+                "full": .bool(disk.isFull), "reserve": .bool(disk.hasReserve),
+                "reserve_bytes": JSONValue(Int64(4 << 20)), "writable": .bool(disk.isWritable),
+            ],
+            "uplink": "known",
+        ])
+        let result = try Programs.run("busbar", ["queue", "--socket", place.path])
+        #expect(result.code == 0, "\(result.error)")
+        #expect(result.output.contains("\n" + disk.sentence), "\(result.output)")
+        #expect(result.output.contains("at this hour's rate") == !disk.isFull)
     }
 
     private func export(_ daemon: Daemon) throws {

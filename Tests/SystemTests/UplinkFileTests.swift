@@ -24,10 +24,11 @@ struct UplinkFileTests {
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
-    private func write(bytes: Int64, started: Int64 = 1) throws {
+    /// - Parameter age: how long ago it was written, in ms.
+    private func write(bytes: Int64, started: Int64 = 1, age: Int64 = 0) throws {
         let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
             .filter { $0.isHexDigit }
-        let now = bootMilliseconds()
+        let now = bootMilliseconds() - age
         let status: JSONValue = [
             "v": 1, "boot": .string(boot), "written_mono_ms": JSONValue(now), "period_ms": 60_000,
             "started_mono_ms": JSONValue(started), "written_bytes": JSONValue(bytes),
@@ -65,6 +66,122 @@ struct UplinkFileTests {
             try daemon.busbar("uplink").output.contains(
                 "/status.json is not there: busbar-uplink has never run, or has another "
                     + "--status-dir: systemctl status busbar-uplink"))
+        #expect(daemon.end(SIGTERM).status == 0)
+    }
+
+    @Test("one that is dead is told in the past tense, with ages that have gone on")
+    func past() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func shown(age: Int64?, state: String) throws -> String {
+            let place = try LocalSocket()
+            place.answer([
+                "problem": "it is dead", "age_ms": age.map { JSONValue($0) } ?? .null,
+                "status": [
+                    "state": .string(state), "guarantee": "kafka", "broker": "b:1",
+                    "shard": "07", "why": "no cable", "written_mono_ms": 1_000,
+                    "next_try_mono_ms": 9_000_000, "local": ["problem": "busbard is not reached"],
+                    "lanes": .array([
+                        [
+                            "lane": "alarm", "oldest_age_ms": 2_000, "last_ack_age_ms": 3_000,
+                        ] as JSONValue
+                    ]), "findings": .array([]),
+                ],
+            ])
+            let result = try Programs.run("busbar", ["uplink", "--socket", place.path])
+            #expect(result.code == 0, "\(result.error)")
+            return result.output
+        }
+        let dead = try shown(age: 919_000, state: "sending")
+        #expect(
+            dead.hasPrefix(
+                """
+                it is dead
+                Uplink was sending to b:1 15 min 19 s ago, shard 07, guarantee kafka, round trip \
+                –, link – and –, 0 in flight
+                  Why then: no cable
+                  Then: busbard is not reached
+
+                """), "\(dead)")
+        #expect(!dead.contains("Next try"))
+        #expect(dead.contains(" 15 min 21 s "), "\(dead)")
+        #expect(dead.contains(" 15 min 22 s ago"), "\(dead)")
+        let earlier = try shown(age: nil, state: "idle")
+        #expect(
+            earlier.contains("\nUplink was idle to b:1 before the device was started, shard 07"))
+        #expect(!earlier.contains(" ago"), "\(earlier)")
+    }
+
+    @Test(
+        "the days of the certificates are shown",
+        arguments: [
+            ("12", "client 12 days"), ("1", "client 1 day"), ("-3", "client ended"),
+            ("null", "client –"),
+        ])
+    func certificates(days: String, text: String) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let place = try LocalSocket()
+        let terms =
+            "[{\"role\":\"client\",\"days_left\":\(days)},"
+            + "{\"role\":\"broker\",\"days_left\":340}]"
+        place.answer([
+            "status": ["state": "idle", "certificates": try JSONValue.parse(Array(terms.utf8))]
+        ])
+        let result = try Programs.run("busbar", ["uplink", "--socket", place.path])
+        #expect(
+            result.output.contains("\n  Certificates hold for: \(text), broker 340 days.\n"),
+            "\(result.output) \(result.error)")
+    }
+
+    /// The reference site with an uplink, which it does not have by itself.
+    private func siteWithUplink() throws -> String {
+        let site = folder.appendingPathComponent("site")
+        try FileManager.default.copyItem(at: URL(fileURLWithPath: Programs.site), to: site)
+        let file = site.appendingPathComponent("site.json")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let start = try #require(text.firstIndex(of: "{"))
+        let uplink = "\n  \"uplink\": { \"host\": \"b\", \"guarantee\": \"kafka\" },"
+        try (text[...start] + uplink + text[text.index(after: start)...])
+            .write(to: file, atomically: true, encoding: .utf8)
+        return site.path
+    }
+
+    @Test("silence is a cause of E803 by itself, and ends with it; not at a site without an uplink")
+    func silence() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(bytes: 0, age: 372_000)
+        let other = try start()
+        let daemon = try Daemon(arguments: [
+            "--site", try siteWithUplink(), "--uplink-dir", "/nonexistent",
+            "--uplink-status-dir", folder.path,
+        ])
+        try daemon.waitUntil("E803 is raised", within: 5) {
+            try daemon.busbar("why", "E803").output.contains("is unacknowledged")
+        }
+        let status = try daemon.busbar("status").output
+        let line = try #require(
+            status.firstMatch(of: #/\n  The uplink is silent \(E803\): (.*)\n/#), "\(status)")
+        #expect(
+            line.1.replacing(#/3[78][0-9]/#, with: "N")
+                == "busbar-uplink has not written for N s: is it running? systemctl status "
+                + "busbar-uplink")
+        #expect(try daemon.busbar("why", "E803").output.contains("\(line.1)."))
+        #expect(
+            status.contains(
+                "Do as busbar uplink says; alarms are kept meanwhile, of the rest see busbar queue."
+            ),
+            "\(status)")
+        #expect(try other.busbar("why", "E803").output.contains("does not stand"))
+        #expect(!(try other.busbar("status").output.contains("silent")))
+        #expect(other.end(SIGTERM).status == 0)
+        try write(bytes: 0)
+        // A look every ten seconds, and the off-delay of five.
+        try daemon.waitUntil("its cause is gone", within: 20) {
+            try daemon.busbar("why", "E803").output.contains("is returned")
+        }
+        #expect(
+            try daemon.busbar("why", "E803").output.contains(
+                "This is over: busbar-uplink has not written for 3"))
+        #expect(!(try daemon.busbar("status").output.contains("The uplink is silent")))
         #expect(daemon.end(SIGTERM).status == 0)
     }
 

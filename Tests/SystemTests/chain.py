@@ -72,7 +72,7 @@ class Certificates:
         self.key("ca")
         openssl(
             "req", "-x509", "-new", "-key", self.path("ca.key"), "-subj", "/CN=Busbar test CA",
-            "-days", "30", "-out", self.path("ca.crt"),
+            "-days", "365", "-out", self.path("ca.crt"),
             "-addext", "basicConstraints=critical,CA:TRUE",
             "-addext", "keyUsage=critical,keyCertSign",
         )
@@ -100,7 +100,7 @@ class Certificates:
             return
         openssl(
             "x509", "-req", "-in", self.path(f"{name}.csr"), "-CA", self.path("ca.crt"),
-            "-CAkey", self.path("ca.key"), "-CAcreateserial", "-days", "30",
+            "-CAkey", self.path("ca.key"), "-CAcreateserial", "-days", "365",
             "-extfile", extensions, "-out", self.path(f"{name}.crt"),
         )
 

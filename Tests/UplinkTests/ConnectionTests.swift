@@ -152,18 +152,25 @@ struct ConnectionTests {
     }
 
     @Test(
-        "blames the clock, not the certificate, while the clock is not set",
-        arguments: [ConnectFailure.certificateNotYetValid, .certificateExpired])
-    func clock(failure: ConnectFailure) {
+        "while the clock is not set it is to blame for what is not yet valid, not for what expired",
+        arguments: [
+            (
+                .certificateNotYetValid,
+                "the broker's certificate is not yet valid: the clock of this device is not set: "
+                    + "wait for the time server, or check it with timedatectl"
+            ),
+            (
+                .certificateExpired,
+                "the broker's certificate has expired: renew it on the broker"
+            ),
+        ] as [(ConnectFailure, String)])
+    func clock(failure: ConnectFailure, text: String) {
         var bench = SessionBench()
         bench.acceptsConnections = false
         bench.connectFailure = failure
         bench.turn()
         bench.session.note(.wall(SessionBench.wall(bench.now, .unsynced)), now: bench.now)
-        #expect(
-            bench.explanation?.hasSuffix(
-                ": the clock of this device is not set, so no certificate can be judged: wait for "
-                    + "the time server, or check it with timedatectl") == true)
+        #expect(bench.explanation == text)
     }
 
     @Test("a subscription that is refused keeps everything back, and says whom to ask")

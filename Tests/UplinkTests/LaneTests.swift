@@ -112,12 +112,12 @@ struct LaneTests {
         bench.queue.harmless[.event] = [1...9, 12...20]
         bench.turn()
         #expect(bench.batches.map(\.header.gaps) == [[1...9, 12...20, 22...39]])
-        #expect(bench.session.status(now: bench.now).lanes[1].lost == 18)
+        #expect(bench.session.status(now: bench.now).lanes[1].dropped == 18)
         // Sent again, they are not lost again.
         bench.session.note(.disconnected(.lost("reset")), now: bench.now)
         bench.pass(.seconds(5))
         #expect(bench.batches.count == 2)
-        #expect(bench.session.status(now: bench.now).lanes[1].lost == 18)
+        #expect(bench.session.status(now: bench.now).lanes[1].dropped == 18)
         #expect(bench.statuses.last?.lanes[1].dropped == 18)
     }
 
@@ -126,7 +126,7 @@ struct LaneTests {
         var bench = SessionBench(cursor: SessionBench.cursor(.event, 1))
         bench.queue.rows[.event] = [4].map { SessionBench.record($0) }
         bench.pass(.seconds(90))
-        #expect(bench.session.status(now: bench.now).lanes[1].lost == 2)
+        #expect(bench.session.status(now: bench.now).lanes[1].dropped == 2)
     }
 
     @Test(

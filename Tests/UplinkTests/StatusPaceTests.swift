@@ -53,6 +53,25 @@ struct StatusPaceTests {
         #expect(zip(times.dropFirst(), times).allSatisfy { $0 - $1 >= 5_000 })
     }
 
+    @Test("a reason in which only a number moves is no change")
+    func movingNumber() {
+        var bench = SessionBench()
+        bench.publishCode = nil
+        bench.append(1...1)
+        bench.turn()
+        bench.pass(.seconds(10))
+        var pace = StatusPace(isOnDisk: true)
+        var written = 0
+        for second in 10...50 {
+            #expect(
+                bench.explanation?.hasPrefix("the broker confirms nothing for \(second) s") == true)
+            let status = bench.session.status(now: bench.now)
+            if pace.isDue(status, localProblem: nil, now: bench.now) { written += 1 }
+            bench.pass(.seconds(1))
+        }
+        #expect(written == 1)
+    }
+
     @Test("a problem on the way to busbard is a change, and stands in the document")
     func localProblem() {
         let bench = SessionBench()

@@ -1,5 +1,5 @@
 public import Units
-import Wire
+public import Wire
 
 /// How a bridge stands at one moment: what its health and its metrics are told from.
 public struct BridgeSnapshot: Sendable {
@@ -15,6 +15,9 @@ public struct BridgeSnapshot: Sendable {
     public var guarantee: String
     /// Why it is not ready; nil when it is.
     public var unreadiness: String?
+    /// Until when the certificates of the MQTT connection hold, in whole days; negative once one
+    /// has ended. None without TLS, and of the broker's none before the first connection.
+    public var certificateDays: [(role: CertificateTerm.Role, days: Int64)] = []
     /// When it was taken: the loop's progress.
     public var at: Instant
 }
@@ -144,6 +147,14 @@ extension BridgeSnapshot {
         for name in ["kafka", "development", "none"] {
             guarantees.add([("guarantee", name)], guarantee == name ? 1 : 0)
         }
+        var certificates = MetricFamily(
+            "busbar_bridge_certificate_days_left", .gauge,
+            "Whole days until a certificate of the MQTT connection ends, negative once it has")
+        for (role, days) in certificateDays {
+            certificates.samples.append(
+                MetricFamily.Sample(
+                    labels: [("certificate", role.rawValue)], thousandths: days * 1_000))
+        }
         var info = MetricFamily("busbar_bridge_info", .gauge, "Always 1; who this is")
         info.add([("instance", instance)], 1)
         return [
@@ -160,7 +171,7 @@ extension BridgeSnapshot {
             MetricFamily(
                 "busbar_bridge_mqtt_connected", .gauge, "1 while the MQTT connection stands",
                 value: isConnected ? 1 : 0),
-            guarantees, info,
+            guarantees, certificates, info,
         ]
     }
 }

@@ -119,7 +119,9 @@ extension BridgeSession {
 
     /// Why the bridge is not ready to take events and to acknowledge them; nil when it is.
     public func unreadiness(now: Instant) -> String? {
-        if stop != nil { return "stopping" }
+        if stop != nil {
+            return "it was stopped: start busbar-bridge again, or another for its shards"
+        }
         guard isConnected else { return "not connected to the MQTT broker" }
         // First the cluster: without its guarantee nothing is subscribed.
         if !hasGuarantee { return sinkUnreadiness(now: now) }
@@ -238,7 +240,9 @@ extension BridgeSession {
     public static func will(_ settings: BridgeSettings, wall: WallTime) -> Publication {
         let hello = BridgeHello(
             bridge: settings.instance, session: settings.session, shards: settings.shards,
-            guarantee: .none, isDevelopment: false, reason: "the bridge is gone without a word",
+            guarantee: .none, isDevelopment: false,
+            reason: "it is gone without a word, or has lost the broker: look whether busbar-bridge "
+                + "runs, and start it if not",
             sinceUnixMilliseconds: wall.unixMilliseconds)
         return Publication(
             kind: .hello,

@@ -91,7 +91,7 @@ struct Knobs {
 
     private static func uplinkLimits(_ dice: inout Dice, isWeeksLong: Bool) -> UplinkLimits {
         var limits = UplinkLimits()
-        limits.publicationsInFlightMax = dice.pick([1, 2, 100])
+        limits.unconfirmedMax = dice.pick([1, 2, 100])
         limits.batchEventsMax = dice.pick([1, 3, 256])
         limits.batchBytesMax = dice.pick([512, 128 << 10])
         limits.pageEventsMax = dice.pick([1, 7, 512])

@@ -235,7 +235,7 @@ public func alarmDefinition(_ code: AlarmCode) -> AlarmDefinition {
     case .uplinkStalled:
         return row(
             "uplink stalled", .warning, .api,
-            "Read busbar uplink and mend broker or bridge; nothing is lost meanwhile.")
+            "Do as busbar uplink says; alarms are kept meanwhile, of the rest see busbar queue.")
     case .clusterDisagrees:
         return row(
             "journal and cluster disagree", .warning, .api,

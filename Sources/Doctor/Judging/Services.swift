@@ -1,3 +1,5 @@
+import Wire
+
 extension Facts {
     var accountFindings: [Finding] {
         let make = "systemd-sysusers"
@@ -106,8 +108,22 @@ extension Facts {
                     .uplink, .warning, "busbar-uplink does not start at boot",
                     mend: "systemctl enable --now busbar-uplink"))
         }
+        findings += uplink.certificates.compactMap(endingFinding)
         guard findings.isEmpty else { return findings }
-        return [Finding(.uplink, .good, "the credentials are there, and nobody else reads them")]
+        let judged = clock.isSynchronised ? uplink.certificates : []
+        let days = judged.map { $0.daysLeft(unixMilliseconds: clock.wall * 1_000) }
+        let term = days.min().map { "; the certificates hold for \($0) days" } ?? ""
+        return [
+            Finding(.uplink, .good, "the credentials are there, and nobody else reads them\(term)")
+        ]
+    }
+
+    /// By a clock that is not set, none is judged.
+    private func endingFinding(_ term: CertificateTerm) -> Finding? {
+        guard clock.isSynchronised else { return nil }
+        return term.ending(unixMilliseconds: clock.wall * 1_000).map {
+            Finding(.uplink, .warning, $0, mend: term.remedy)
+        }
     }
 
     private func isNeeded(_ file: File, _ wiring: Wiring) -> Bool {

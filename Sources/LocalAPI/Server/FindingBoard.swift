@@ -62,6 +62,9 @@ struct FindingBoard {
     }
 
     private var entries: [FindingKind: Entry] = [:]
+    /// What is wrong with busbar-uplink itself, which then cannot tell; nil while it was never
+    /// silent for too long.
+    private var silence: (text: String, isActive: Bool)?
 
     /// Takes note of a finding.
     /// - Returns: the line for the log; nil if this kind has had its line for this period.
@@ -86,11 +89,33 @@ struct FindingBoard {
             + (left > 0 ? "; \(left) more were only counted" : "")
     }
 
+    /// Takes note of whether the uplink is silent, and what is wrong then.
+    /// - Returns: the line for the log when it begins and when it is over.
+    mutating func note(silence text: String?) -> String? {
+        let wasSilent = silence?.isActive == true
+        if let text {
+            silence = (text, true)
+            return wasSilent ? nil : "uplink: \(text) (E803)"
+        }
+        silence?.isActive = false
+        return wasSilent ? silence.map { "uplink: over: \($0.text) (E803)" } : nil
+    }
+
+    /// Why nothing is heard of the uplink; nil while it writes.
+    var uplinkSilence: String? { silence?.isActive == true ? silence?.text : nil }
+
+    /// Lasting findings keep their time while nobody is there who could tell them again: it is no
+    /// sign that their cause is gone.
+    mutating func keep(now: Instant) {
+        for kind in entries.keys where kind.isLasting { entries[kind]?.heardAt = now }
+    }
+
     func count(of kind: FindingKind) -> Int64 { entries[kind]?.finding.count ?? 0 }
 
-    /// Whether a lasting finding stands that shows as this condition.
+    /// Whether a lasting finding, or the uplink's silence, stands that shows as this condition.
     func stands(_ condition: ShellConditions) -> Bool {
-        entries.values.contains {
+        if condition == .uplinkStalled, uplinkSilence != nil { return true }
+        return entries.values.contains {
             $0.finding.isActive && $0.finding.kind.isLasting
                 && $0.finding.kind.condition == condition
         }
@@ -114,6 +139,12 @@ struct FindingBoard {
 
     /// What `why` tells of an alarm that findings have raised, in the order of their kinds.
     func sentences(of code: AlarmCode) -> [String] {
+        let own = code == .uplinkStalled ? silence : nil
+        let silent = own.map { $0.isActive ? "\($0.text)." : "This is over: \($0.text)." }
+        return [silent].compactMap { $0 } + told(of: code)
+    }
+
+    private func told(of code: AlarmCode) -> [String] {
         FindingKind.allCases.filter { $0.alarm == code }.compactMap { kind in
             guard let finding = entries[kind]?.finding else { return nil }
             let times = finding.count == 1 ? "once" : "\(finding.count) times"
@@ -128,7 +159,7 @@ extension FindingKind {
     var condition: ShellConditions? {
         switch self {
         case .forgedAcknowledgement, .commandForged, .clientTakenOver: .clusterForgery
-        case .commandRefused, .messagesRefused: nil
+        case .commandRefused, .messagesRefused, .certificateEnding: nil
         case .noBridge, .eventsRefused: .uplinkStalled
         case .rolledBack, .numbersMissing, .journalUnreadable: .clusterDisagrees
         }

@@ -25,6 +25,7 @@ public final class LocalServer {
     var shelves: [AlarmCode: Shelf] = [:]
     /// What busbar-uplink has found.
     var findings = FindingBoard()
+    var uplinkWatch = UplinkWatch()
 
     /// Binds the socket; `serve` answers on it.
     /// - Parameter group: who beside root may open the socket; nil leaves the process's group.
@@ -56,6 +57,7 @@ public final class LocalServer {
         watched.append(pollfd(fd: bell, events: Int16(POLLIN), revents: 0))
         let count = poll(&watched, nfds_t(watched.count), min(patience, waitingTime()))
         let now = backend.now()
+        watchUplink(now: now)
         letFindingsEnd(now: now)
         // Before any new call is read: it must be answered with a state that is younger than it.
         collectAnswers(now: now)

@@ -109,14 +109,30 @@ struct AlarmMeasurement {
         case .readBackMismatch:
             "The board reads back on: \(relays(value)). Commanded on: \(relays(limit))."
         case .powerContact: powerContact
-        case .selfCheckFailed:
-            // 6 is the place of its step in §7.6; the other steps give none.
-            value == 6
-                ? "Its step \"lease\" failed: the relay board could not be armed."
-                : "Which step failed is the last selfcheck.entered before \"failed\" in: busbar "
-                    + "events list"
+        case .selfCheckFailed: failedStep
         default: nil
         }
+    }
+
+    private var failedStep: String {
+        let step = UInt8(exactly: value - 2).flatMap(SelfCheckStep.init(rawValue:))
+        let found: String? =
+            switch step {
+            case .identity:
+                "the relay board's kind, version or own test is not what this busbard needs"
+            case .outputs: "the relay board did not say that all its relays are off"
+            case .clock: "the relay board's clock is more than 2 % from the Pi's"
+            case .lease: "the relay board could not be armed, or kept or ended its lease wrongly"
+            case .permit:
+                "K2 did not close, or not drop out 200 to 400 ms after the permit line's last edge"
+            case .waiting, .sensors, .done, .failed, nil: nil
+            }
+        guard let step, let found else {
+            // A record of a busbard that did not say it yet.
+            return "Which step failed is the last selfcheck.entered before \"failed\" in: busbar "
+                + "events list"
+        }
+        return "Its step \(step.place), \(step.name), failed: \(found)."
     }
 
     private var powerContact: String {

@@ -59,6 +59,7 @@ final class StateJSON {
             "journal_writable": .bool(!shell.conditions.contains(.journalUnwritable)),
             "events_lost": JSONValue(shell.eventsLost),
             "ticks_missed": JSONValue(shell.ticksMissed),
+            "uplink_silence": findings.uplinkSilence.map { .string($0) } ?? .null,
         ]
     }
 

@@ -35,7 +35,7 @@ extension UplinkSession {
 
     /// A broker that was stopped or swapped out: its kernel still takes what we send.
     private func unconfirmedText(now: Instant) -> String? {
-        guard let oldest = inFlight.values.map(\.mark.sentAt).min() else { return nil }
+        guard let oldest = unconfirmed.values.map(\.mark.sentAt).min() else { return nil }
         let span = now - max(oldest, patienceFrom)
         guard span >= limits.confirmationPatience else { return nil }
         return "the broker confirms nothing for \(span.rawValue / 1_000) s: look whether it still "
@@ -67,10 +67,9 @@ extension UplinkSession {
         case .refused(let code):
             return "the broker refuses us (\(ReasonText.of(code))): \(ReasonText.advice(code))"
         case .certificateExpired:
-            return "the broker's certificate has expired" + clockHint("renew it on the broker")
+            return "the broker's certificate has expired: renew it on the broker"
         case .certificateNotYetValid:
-            return "the broker's certificate is not yet valid"
-                + clockHint("check the clocks here and at the broker")
+            return "the broker's certificate is not yet valid: \(clockHint)"
         case .nameMismatch:
             return "the broker's certificate is for another name: set uplink.host in the site file "
                 + "to a name in the certificate"
@@ -89,12 +88,13 @@ extension UplinkSession {
         }
     }
 
-    /// A Raspberry Pi without a battery clock boots in the past, where no certificate is valid.
-    private func clockHint(_ otherwise: String) -> String {
+    /// A Raspberry Pi without a battery clock boots in the past, where a certificate is not valid
+    /// yet. One that has expired there has expired all the more today.
+    private var clockHint: String {
         wall?.quality == .unsynced
-            ? ": the clock of this device is not set, so no certificate can be judged: wait for "
-                + "the time server, or check it with timedatectl"
-            : ": \(otherwise)"
+            ? "the clock of this device is not set: wait for the time server, or check it with "
+                + "timedatectl"
+            : "check the clocks here and at the broker"
     }
 
     private func text(of reason: DisconnectReason) -> String? {

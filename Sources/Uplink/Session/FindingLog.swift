@@ -1,4 +1,5 @@
 import Units
+import Wire
 
 /// What was found since the start, by kind, and when it was told last: a stranger who sends a
 /// thousand forgeries makes one alarm a minute, with a count.
@@ -72,5 +73,27 @@ extension UplinkSession {
 
     mutating func endFinding(_ kind: Finding.Kind, now: Instant) {
         if let over = findings.ended(kind) { outbox.append(.report(over)) }
+    }
+
+    /// The words change with the days that are left, so each day is told once. A clock that is not
+    /// set judges no certificate.
+    mutating func noteCertificates(_ terms: [CertificateTerm], now: Instant) {
+        certificates = terms
+        guard let unixMilliseconds = trustedWall(now: now) else { return }
+        let warnings = terms.compactMap { $0.warning(unixMilliseconds: unixMilliseconds) }
+        let text = warnings.isEmpty ? nil : warnings.joined(separator: "; ")
+        guard text != certificatesSaid else { return }
+        certificatesSaid = text
+        if let text {
+            report(.certificateEnding, text, now: now)
+        } else {
+            endFinding(.certificateEnding, now: now)
+        }
+    }
+
+    /// In milliseconds since 1970; nil while the clock is not set.
+    func trustedWall(now: Instant) -> Int64? {
+        guard let wall, wall.quality != .unsynced else { return nil }
+        return wall.unixMilliseconds + (now - wallAt).rawValue
     }
 }

@@ -19,13 +19,20 @@ struct LaneProgress: Sendable {
         var digest: RunningDigest
         /// Of its first event.
         var oldest: EventMoment?
-        var sentAt: Instant
         /// When the broker answered.
         var publishedAt: Instant?
         /// Whether it said that it has it, and somebody who wants it.
         var isTaken = false
         /// False when an earlier sending of the same numbers may be answered in its place.
         var isFirstSending: Bool
+    }
+
+    /// What the broker said to a batch.
+    enum BrokerAnswer: Hashable {
+        case taken
+        /// Nobody subscribes to it, so it was thrown away.
+        case nobody
+        case refused
     }
 
     /// Numbers that are neither rows nor declared gaps.
@@ -89,10 +96,13 @@ struct LaneProgress: Sendable {
     /// No reading before this: after damage, which busbard may be about to declare.
     var readAt: Instant?
     var acknowledgedAt: Instant?
+    /// Since when, on this connection, the broker has had events of this lane without a word from
+    /// any bridge. Sending them again does not begin it anew.
+    private(set) var unansweredSince: Instant?
     /// On top of the time-out, so that many devices do not send again in one moment.
     var timeoutJitter = Milliseconds.zero
     /// Numbers that went as gaps in which events were: dropped, damaged, or missing.
-    private(set) var numbersLost: Int64 = 0
+    private(set) var numbersDropped: Int64 = 0
     /// Unpacked bytes for each byte on the wire, times 16: what to read for what the link takes.
     var packing: Int = 64
 
@@ -185,6 +195,7 @@ struct LaneProgress: Sendable {
         crossed = []
         wasMissingDeclared = false
         roundTrip.progressed()
+        unansweredSince = nil
         goBack()
     }
 
@@ -205,9 +216,13 @@ struct LaneProgress: Sendable {
         nextDigest = acknowledgedDigest
     }
 
+    /// A bridge has spoken of this lane, if not to acknowledge what we sent.
+    mutating func answered() { unansweredSince = nil }
+
     mutating func connected() {
         roundTrip.progressed()
         resendAt = nil
+        unansweredSince = nil
         goBack()
     }
 
@@ -343,7 +358,7 @@ struct LaneProgress: Sendable {
         window.append(batch)
         gaps = named
         if batch.first > sentMax {
-            numbersLost += losses(in: max(sentMax, next - 1) + 1...batch.last)
+            numbersDropped += losses(in: max(sentMax, next - 1) + 1...batch.last)
         }
         sentMax = max(sentMax, batch.last)
         next = batch.last + 1
@@ -363,10 +378,12 @@ struct LaneProgress: Sendable {
             .reduce(0) { $0 + Int64($1.clamped(to: numbers).count) }
     }
 
-    mutating func published(token: UInt64, isTaken: Bool, now: Instant) {
+    mutating func published(token: UInt64, _ answer: BrokerAnswer, now: Instant) {
         guard let index = window.firstIndex(where: { $0.token == token }) else { return }
         window[index].publishedAt = now
-        window[index].isTaken = isTaken
+        window[index].isTaken = answer == .taken
+        // What the broker refuses, no bridge can answer.
+        unansweredSince = answer == .refused ? nil : unansweredSince ?? now
     }
 
     // MARK: - Acknowledging
@@ -425,6 +442,7 @@ struct LaneProgress: Sendable {
         // After a step back the acknowledgement of the first sending may come: what it covers need
         // not be sent again. A batch that lies across the end is no longer whole.
         if next <= end || window.first.map({ $0.first <= end }) ?? false { goBack() }
+        unansweredSince = window.contains { $0.publishedAt != nil } ? now : nil
         return covered.last
     }
 

@@ -26,7 +26,7 @@ struct LinkMeter: Hashable, Sendable {
         fileprivate var foundLinkEmpty: Bool
     }
 
-    private(set) var bytesInFlight = 0
+    private(set) var bytesUnconfirmed = 0
     /// Nil until something was measured.
     private(set) var delay: Milliseconds?
     /// The link is being emptied, to measure its delay.
@@ -54,8 +54,8 @@ struct LinkMeter: Hashable, Sendable {
 
     /// A message leaves.
     mutating func sent(bytes: Int, now: Instant) -> Mark {
-        let isEmpty = bytesInFlight == 0
-        bytesInFlight += bytes
+        let isEmpty = bytesUnconfirmed == 0
+        bytesUnconfirmed += bytes
         return Mark(
             bytes: bytes, sentAt: now, deliveredBefore: delivered,
             deliveredAt: isEmpty ? now : deliveredAt, foundLinkEmpty: isEmpty)
@@ -70,7 +70,7 @@ struct LinkMeter: Hashable, Sendable {
 
     /// The broker confirmed a message.
     mutating func confirmed(_ mark: Mark, now: Instant) {
-        bytesInFlight = max(0, bytesInFlight - mark.bytes)
+        bytesUnconfirmed = max(0, bytesUnconfirmed - mark.bytes)
         delivered += Int64(mark.bytes)
         deliveredAt = now
         noteDelay(max(now - mark.sentAt, Milliseconds(1)), of: mark, now: now)
@@ -104,7 +104,7 @@ struct LinkMeter: Hashable, Sendable {
     /// The connection ended: what was under way is not any longer. The measurements stay; it is
     /// most often the same link that comes back.
     mutating func disconnected() {
-        bytesInFlight = 0
+        bytesUnconfirmed = 0
         isProbing = false
     }
 }

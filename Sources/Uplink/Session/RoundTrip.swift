@@ -10,8 +10,8 @@ struct RoundTrip: Hashable, Sendable {
     /// Time-outs since the last acknowledgement.
     private(set) var timeouts = 0
 
-    /// - Parameter sample: of a batch that was sent once; of two sendings nobody knows which one
-    ///   was answered.
+    /// - Parameter sample: from the broker's answer to the acknowledgement, as the time-out runs,
+    ///   of a batch that was sent once: of two sendings nobody knows which was answered (Karn).
     mutating func measured(_ sample: Milliseconds) {
         let sample = max(sample, .zero)
         guard let mean = smoothed else {
@@ -32,7 +32,9 @@ struct RoundTrip: Hashable, Sendable {
         let plain =
             smoothed.map { Milliseconds($0.rawValue + 4 * deviation.rawValue) }
             ?? limits.ackTimeoutFirst
-        let bounded = min(max(plain, limits.ackTimeoutMin), limits.ackTimeoutMax)
+        // A lost acknowledgement is not to wait longer than what is called a stall.
+        let plainMax = min(limits.stallAfter, limits.ackTimeoutMax)
+        let bounded = min(max(plain, limits.ackTimeoutMin), plainMax)
         let doubled = bounded.rawValue << Int64(min(timeouts, 10))
         return Milliseconds(min(doubled, limits.ackTimeoutMax.rawValue))
     }

@@ -28,6 +28,9 @@ public enum Input: Sendable {
     case commandAnswered(isTaken: Bool)
 
     case wall(WallTime)
+    /// Until when the certificates hold that this connection needs; each hour, and with each new
+    /// connection.
+    case certificates([CertificateTerm])
     /// The state of the device as the journal keeps it; for Home Assistant only.
     case image(JSONValue)
     /// The certificate files are others than at the last connect.

@@ -22,6 +22,7 @@ extension UplinkSession {
             isSubscribeAsked = false
             subscribeCodes = nil
             hasSubscribers = true
+            given = nil
             statusAt = .never
             counters.connects += 1
             for index in lanes.indices { lanes[index].connected() }
@@ -56,7 +57,7 @@ extension UplinkSession {
                 }
             }
         case .leaving(let then):
-            forgetFlight()
+            forgetUnconfirmed()
             link = .waiting(until: then)
             return
         case .connecting: connectFailure = .unreachable("the connection was closed at once")
@@ -87,7 +88,7 @@ extension UplinkSession {
     }
 
     private mutating func waitToConnect(_ wait: Milliseconds, _ now: Instant) {
-        forgetFlight()
+        forgetUnconfirmed()
         link = .waiting(until: now + wait)
     }
 
@@ -119,8 +120,8 @@ extension UplinkSession {
         }
     }
 
-    private mutating func forgetFlight() {
-        inFlight = [:]
+    private mutating func forgetUnconfirmed() {
+        unconfirmed = [:]
         meter.disconnected()
         isHomeDescribed = false
         homeQueue = []
@@ -138,7 +139,7 @@ extension UplinkSession {
     }
 
     private mutating func leave(now: Instant, then: Instant) {
-        forgetFlight()
+        forgetUnconfirmed()
         link = .leaving(then: then)
         outbox.append(.disconnect)
     }
@@ -178,7 +179,7 @@ extension UplinkSession {
         }
         // A slot that a live connection never gives back would be lost for ever, and with a few of
         // them everything stands: brokers send nothing again on the same connection.
-        let oldest = inFlight.values.map(\.mark.sentAt).min()
+        let oldest = unconfirmed.values.map(\.mark.sentAt).min()
         if let oldest, now - max(oldest, patienceFrom) >= limits.publishTimeout {
             disconnectReason = .lost(
                 "the broker confirmed nothing for "

@@ -14,7 +14,7 @@ extension UplinkSession {
         } else if let lane = Lane.allCases.first(where: {
             topic == Topics.ack(device: settings.device, lane: $0)
         }) {
-            noteAcknowledgement(payload, on: lane, now: now)
+            noteAcknowledgement(payload, on: lane, isRetained: isRetained, now: now)
         } else {
             counters.messagesUnknown += 1
         }
@@ -26,11 +26,17 @@ extension UplinkSession {
             counters.messagesUnknown += 1
             return
         }
+        // What a bridge says last is nothing about another that has taken its place before.
+        guard said.guarantee == .kafka || said.session != formerBridge else { return }
         let before = hello
+        if let before, before.session != said.session { formerBridge = before.session }
         hello = said
+        given = GivenGuarantee(said)
+        if said.guarantee == .kafka, !isRetained { hasSubscribers = true }
         // A bridge that has just begun, or could not vouch for anything until now, has nothing of
         // what was sent before. Not more often than the shortest time-out, whoever says hello.
-        let isNews = said.session != before?.session || before?.guarantee != .kafka || isStalled
+        let isNews =
+            said.session != before?.session || before?.guarantee != .kafka || stallTold != nil
         guard said.guarantee == .kafka, isNews else { return }
         guard !isRetained, now - helloAt >= limits.ackTimeoutMin else { return }
         helloAt = now
@@ -45,7 +51,9 @@ extension UplinkSession {
         if isTaken { counters.commandsTaken += 1 } else { counters.commandsRefused += 1 }
     }
 
-    private mutating func noteAcknowledgement(_ payload: [UInt8], on lane: Lane, now: Instant) {
+    private mutating func noteAcknowledgement(
+        _ payload: [UInt8], on lane: Lane, isRetained: Bool, now: Instant
+    ) {
         // Only a bridge's word counts, whatever the broker or anybody on it says.
         guard settings.guarantee == .kafka, let key = keys.acknowledgement else { return }
         let sealed: SealedAcknowledgement
@@ -75,9 +83,13 @@ extension UplinkSession {
         let before = lanes[index].acknowledged
         switch lanes[index].acknowledge(said.upTo, digest: said.digest, now: now) {
         case .moved(let batch):
-            isDevelopment = said.isDevelopment
-            if let batch, batch.isFirstSending {
-                lanes[index].roundTrip.measured(now - batch.sentAt)
+            if !isRetained { noteGiven(by: said) }
+            // What a frozen broker or a slow link held up before its answer is not the bridge's
+            // doing, nor is how long this process stood still.
+            if let batch, batch.isFirstSending, let publishedAt = batch.publishedAt,
+                publishedAt >= patienceFrom
+            {
+                lanes[index].roundTrip.measured(now - publishedAt)
             }
             noteProgress(index, from: before, now: now)
         case .repeated: break
@@ -88,6 +100,12 @@ extension UplinkSession {
             guard lanes[index].epochEnd == nil else { return }
             noteRolledBack(said.epoch, lane: lane, told: said.upTo, now: now)
         }
+    }
+
+    /// An acknowledgement that came fresh is later than any hello, and is sealed.
+    private mutating func noteGiven(by said: Acknowledgement) {
+        given = said.isDevelopment ? .development : .kafka
+        hasSubscribers = true
     }
 
     private mutating func noteForged(_ reason: String, lane: Lane, now: Instant) {

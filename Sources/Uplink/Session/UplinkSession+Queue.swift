@@ -115,6 +115,7 @@ extension UplinkSession {
         guard cursor.rolledBack != epoch else { return }
         cursor.rolledBack = epoch
         cursorSavedAt = .never
+        lanes[Int(lane.rawValue)].answered()
         report(
             .rolledBack,
             "the cluster knows lane \(lane.name) of epoch \(epoch.text) up to \(told) in another way "

@@ -10,11 +10,12 @@ extension UplinkSession {
 
     /// The next thing to send or to read for it; nil when nothing may be sent now.
     mutating func send(now: Instant) -> Action? {
-        if now >= statusDue(now: now), inFlight.count < slots {
+        if now >= statusDue(now: now), unconfirmed.count < slots {
             return .publish(statusPublication(state: "online", reason: nil, now: now))
         }
         guard settings.guarantee != .local, isHeard else { return sendHome(now: now) }
         for index in lanes.indices { resendWhatTimedOut(index, now: now) }
+        noteStall(now: now)
         guard queueError == nil || now >= readAt, pageAskedOf == nil else { return nil }
         for index in lanes.indices where mayRead(index, now: now) {
             let lane = lanes[index]
@@ -40,7 +41,7 @@ extension UplinkSession {
         return settings.guarantee != .kafka || (codes.first ?? Reason.failure) < Reason.failure
     }
 
-    private var slots: Int { min(receiveMaximum, limits.publicationsInFlightMax) }
+    private var slots: Int { min(receiveMaximum, limits.unconfirmedMax) }
 
     private func mayRead(_ index: Int, now: Instant) -> Bool {
         let lane = lanes[index]
@@ -73,12 +74,12 @@ extension UplinkSession {
         let isBulk = lane != .alarm
         // The last fifth of the slots is the alarms'.
         let mine = isBulk && slots > 1 ? slots - max(1, slots / 5) : slots
-        guard inFlight.count < mine else { return false }
+        guard unconfirmed.count < mine else { return false }
         if isBulk, pacer?.isOpen(now: now) == false { return false }
         let ahead =
             isBulk
-            ? meter.bytesInFlight
-            : inFlight.values.reduce(0) { $0 + ($1.lane == .alarm ? $1.mark.bytes : 0) }
+            ? meter.bytesUnconfirmed
+            : unconfirmed.values.reduce(0) { $0 + ($1.lane == .alarm ? $1.mark.bytes : 0) }
         guard ahead > 0 else { return true }
         let allowed = meter.allowance(queue: limits.queueTime, least: limits.linkBytesMin)
         // With room for the batch that would leave: a third, as it is cut.
@@ -103,11 +104,11 @@ extension UplinkSession {
             LaneProgress.Sent(
                 token: token, first: batch.header.first, last: batch.header.last,
                 events: batch.lines.count, bytes: payload.count, digest: digest,
-                oldest: oldest, sentAt: now, isFirstSending: isFirst),
+                oldest: oldest, isFirstSending: isFirst),
             gaps: batch.header.gaps)
         lanes[index].packing =
             (3 * lanes[index].packing + 16 * plain.count / max(1, payload.count)) / 4
-        inFlight[token] = InFlight(
+        unconfirmed[token] = Unconfirmed(
             lane: lane, topic: nil, mark: meter.sent(bytes: payload.count, now: now))
         if lane != .alarm { pacer?.took(bytes: payload.count) }
         shares.sent(
@@ -159,16 +160,16 @@ extension UplinkSession {
     // MARK: - Confirmations
 
     mutating func notePublished(_ token: UInt64, _ code: UInt8, now: Instant) {
-        guard let flight = inFlight.removeValue(forKey: token) else { return }
-        meter.confirmed(flight.mark, now: now)
-        guard let lane = flight.lane else {
-            noteMessageAnswered(flight.topic ?? "", code, now: now)
+        guard let message = unconfirmed.removeValue(forKey: token) else { return }
+        meter.confirmed(message.mark, now: now)
+        guard let lane = message.lane else {
+            noteMessageAnswered(message.topic ?? "", code, now: now)
             return
         }
         let isRefused = code >= Reason.failure
         hasSubscribers = code != Reason.noMatchingSubscribers
         lanes[Int(lane.rawValue)].published(
-            token: token, isTaken: !isRefused && hasSubscribers, now: now)
+            token: token, isRefused ? .refused : hasSubscribers ? .taken : .nobody, now: now)
         if isRefused {
             eventsRefusedCode = code
             report(
@@ -226,13 +227,46 @@ extension UplinkSession {
         lanes[index].roundTrip.timedOut()
         let quarter = Milliseconds(lanes[index].roundTrip.timeout(limits).rawValue / 4)
         lanes[index].timeoutJitter = jitter.milliseconds(.zero...quarter)
-        // A broker that refuses them is said to; no bridge could acknowledge.
-        guard lanes[index].roundTrip.timeouts >= limits.timeoutsUntilStall,
-            eventsRefusedCode == nil
-        else { return }
-        isStalled = true
-        report(.noBridge, stallText, now: now)
     }
+
+    // MARK: - A stall
+
+    /// When this lane's events at the broker have waited for a bridge for too long; nil when none
+    /// wait there.
+    func stallDeadline(of lane: LaneProgress) -> Instant? {
+        guard let since = lane.unansweredSince, !isHeld(lane) else { return nil }
+        return max(since, patienceFrom) + limits.stallAfter
+    }
+
+    /// By a fixed time and not by time-outs, which grow with whatever was measured.
+    private mutating func noteStall(now: Instant) {
+        // Of a broker that refuses them and of a journal that cannot be read it is told what they
+        // do: the bridge is not to blame.
+        guard isAnyLaneStalled(now: now), eventsRefusedCode == nil, queueError == nil else {
+            return
+        }
+        let text = stallText
+        guard text != stallTold else { return }
+        stallTold = text
+        report(.noBridge, text, now: now)
+    }
+
+    private func isAnyLaneStalled(now: Instant) -> Bool {
+        lanes.contains { lane in stallDeadline(of: lane).map { now >= $0 } ?? false }
+    }
+
+    /// Known at once and without waiting: nobody takes our events, or who does says that it
+    /// acknowledges nothing. An alarm it becomes when events have waited for `stallAfter`, for a
+    /// bridge that is started anew says so too.
+    var isBridgeAway: Bool {
+        switch settings.guarantee {
+        case .kafka: !hasSubscribers || given == .nothing
+        case .broker: !hasSubscribers
+        case .local: false
+        }
+    }
+
+    var isStalled: Bool { stallTold != nil || isBridgeAway }
 
     /// Why nothing is acknowledged although the broker takes it.
     var stallText: String {
@@ -243,19 +277,19 @@ extension UplinkSession {
                 : "the broker has nobody who subscribes to our events (\(shard)), so it throws "
                     + "them away: connect the bridge"
         }
-        if let hello, hello.guarantee == .none {
+        if let hello, given == .nothing {
             return "the bridge \(hello.bridge) of \(shard) acknowledges nothing now: "
-                + (hello.reason ?? "it gives no reason")
+                + (hello.reason ?? "it gives no reason: read the log of busbar-bridge")
+        }
+        if !hasSubscribers {
+            return "the broker takes events but nobody subscribes to them (\(shard)): start the "
+                + "busbar-bridge that owns this shard"
         }
         if forgedSinceProgress > 0 {
             return "acknowledgements come but not with the key of this device (\(shard)): ack.key "
                 + "and the bridge's secret do not belong together: make ack.key anew with "
                 + "busbar-bridge derive-key, or find who else publishes to "
                 + Topics.acks(device: settings.device)
-        }
-        if !hasSubscribers {
-            return "the broker takes events but nobody subscribes to them (\(shard)): start the "
-                + "busbar-bridge that owns this shard"
         }
         return "the broker takes events but no bridge acknowledges (\(shard)): check that a "
             + "busbar-bridge owns this shard, and that it reaches Kafka"
@@ -270,8 +304,9 @@ extension UplinkSession {
         // out get acknowledgements too, and must not do so each second.
         if takeovers == 0, shortLives < limits.shortLivesMax { backoff.reset() }
         keepPlace(of: index)
-        guard isStalled else { return }
-        isStalled = false
+        // Not for one lane while another waits.
+        guard stallTold != nil, !isAnyLaneStalled(now: now) else { return }
+        stallTold = nil
         endFinding(.noBridge, now: now)
     }
 }

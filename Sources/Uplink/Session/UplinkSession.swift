@@ -28,7 +28,7 @@ public struct UplinkSession: Sendable {
     }
 
     /// A message that the broker has not confirmed.
-    struct InFlight {
+    struct Unconfirmed {
         /// Of a batch.
         var lane: Lane?
         /// Of anything else.
@@ -42,7 +42,7 @@ public struct UplinkSession: Sendable {
     var link = Link.waiting(until: Instant.never)
     var lanes = Lane.allCases.map(LaneProgress.init)
     var outbox: [Action] = []
-    var inFlight: [UInt64: InFlight] = [:]
+    var unconfirmed: [UInt64: Unconfirmed] = [:]
     var nextToken: UInt64 = 1
     var receiveMaximum = 1
     var meter = LinkMeter()
@@ -77,7 +77,9 @@ public struct UplinkSession: Sendable {
     var unreadableSince: Instant?
 
     // What the cluster says.
-    var isStalled = false
+    /// Nothing was acknowledged for so long that it is told as a finding, with this text.
+    var stallTold: String?
+    /// False when the broker said of the last batch that nobody subscribes to it.
     var hasSubscribers = true
     var eventsRefusedCode: UInt8?
     /// Topics of messages that are no batches, and that the broker last refused.
@@ -86,9 +88,13 @@ public struct UplinkSession: Sendable {
     var forgedSinceProgress = 0
     var hello: BridgeHello?
     var helloAt = Instant.never
+    /// The session of the bridge whose place that of `hello` has taken.
+    var formerBridge: Identifier128?
+    /// What our bridge's acknowledgements are worth now, by its own word or by a later one of them;
+    /// nil until it was heard on this connection.
+    var given: GivenGuarantee?
     /// Nothing is timed out before the whole span has passed since then.
     var patienceFrom = Instant.never
-    var isDevelopment = false
     var commandGate: CommandGate
 
     // What is told.
@@ -106,6 +112,9 @@ public struct UplinkSession: Sendable {
     var homeAt = Instant.never
     var counters = UplinkCounters()
     var findings = FindingLog()
+    var certificates: [CertificateTerm] = []
+    /// What was told of those that end soon; nil while none does.
+    var certificatesSaid: String?
 
     /// - Parameter cursor: as it was kept; nil when there is none or it cannot be read, which costs
     ///   duplicates and loses nothing.
@@ -147,6 +156,8 @@ public struct UplinkSession: Sendable {
             noteCommandAnswered(isTaken: isTaken)
         case .wall(let time):
             noteWall(time, now: now)
+        case .certificates(let terms):
+            noteCertificates(terms, now: now)
         case .image(let image):
             noteImage(image, now: now)
         case .resumed:
@@ -192,6 +203,7 @@ public struct UplinkSession: Sendable {
             for lane in lanes {
                 if let due = lane.resendAt { instants.append(due) }
                 if let due = ackDeadline(of: lane) { instants.append(due) }
+                if let due = stallDeadline(of: lane) { instants.append(due) }
             }
         case .stopped: break
         }

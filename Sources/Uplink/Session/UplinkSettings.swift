@@ -45,7 +45,7 @@ public struct UplinkSettings: Hashable, Sendable {
 public struct UplinkLimits: Hashable, Sendable {
     /// Messages that the broker has not confirmed. 100 carries 1,300 messages a second over a round
     /// trip of 50 ms (measured with libmosquitto 2.0.11); the broker's Receive Maximum may be less.
-    public var publicationsInFlightMax = 100
+    public var unconfirmedMax = 100
     /// A batch is what is lost and sent again together, and what an alarm waits for.
     public var batchEventsMax = 256
     /// 128 KiB: with 256 telemetry events both limits are met at about the same time. A slow link
@@ -74,12 +74,14 @@ public struct UplinkLimits: Hashable, Sendable {
     public var ackTimeoutFirst = Milliseconds.seconds(10)
     public var ackTimeoutMin = Milliseconds.seconds(2)
     public var ackTimeoutMax = Milliseconds.seconds(120)
-    /// After so many timeouts in a row it is called a stall.
-    public var timeoutsUntilStall = 2
+    /// Events that the broker has and no bridge acknowledges for so long are called a stall, and by
+    /// then they are sent again, whatever was measured. 30 s, chosen: a bridge that is started anew
+    /// takes ten, and nobody should wait for minutes to learn that it is dead.
+    public var stallAfter = Milliseconds.seconds(30)
     /// A message that a live connection does not confirm for so long never will be: brokers send
     /// again only after a reconnect.
     public var publishTimeout = Milliseconds.seconds(60)
-    /// Before it is said that the broker confirms nothing. What is in flight is half a second of
+    /// Before it is said that the broker confirms nothing. What is unconfirmed is half a second of
     /// the link, so ten are no slow link.
     public var confirmationPatience = Milliseconds.seconds(10)
 

@@ -11,11 +11,28 @@ public enum UplinkState: String, Sendable, CaseIterable {
     case sending
     /// All is acknowledged.
     case idle
-    /// Sent, and nobody acknowledges.
+    /// Nobody acknowledges what is sent, or would.
     case stalled
     /// The broker, the journal or the site file keeps it from sending.
     case blocked
     case stopped
+}
+
+/// What the bridge of our shard gives for an event now.
+public enum GivenGuarantee: String, Sendable, CaseIterable {
+    /// Kafka has what is acknowledged, as often as the cluster is to keep it.
+    case kafka
+    /// A cluster for development has it, whose replication keeps nothing safe.
+    case development
+    /// Nothing is acknowledged.
+    case nothing = "none"
+
+    init(_ hello: BridgeHello) {
+        switch hello.guarantee {
+        case .none: self = .nothing
+        case .kafka: self = hello.isDevelopment ? .development : .kafka
+        }
+    }
 }
 
 /// Everything that can be said of the uplink at one moment.
@@ -27,7 +44,7 @@ public struct UplinkStatus: Sendable {
         public var acknowledged: Int64
         /// The last that the journal has.
         public var last: Int64
-        /// Events under way.
+        /// Events that were sent and have no acknowledgement yet.
         public var inFlight: Int
         /// Numbers without an acknowledgement.
         public var depth: Int64
@@ -35,46 +52,56 @@ public struct UplinkStatus: Sendable {
         public var oldestAge: Milliseconds?
         /// Nil when nothing was acknowledged since the start.
         public var lastAcknowledgement: Milliseconds?
-        /// Events that were told to the cluster as lost since the start: dropped, damaged, or
-        /// missing from the journal. Not numbers that never were an event.
-        public var lost: Int64
+        /// Events that were told to the cluster as dropped since the start: by a quota, as damaged,
+        /// or as missing from the journal. Not numbers that never were an event.
+        public var dropped: Int64
     }
 
     public var state: UplinkState
+    /// What the site file asks for.
     public var guarantee: Guarantee
+    /// What is given of it now; nil where no bridge gives anything, or none was heard yet.
+    public var given: GivenGuarantee?
     public var shard: Shard
     public var isConnected: Bool
     /// Why it is not sending, and what to do: one line; nil while all is well.
     public var explanation: String?
     /// When the next connect is tried; nil where none is waited for.
     public var nextTry: Instant?
-    /// From a batch's sending to its acknowledgement by the bridge.
+    /// From the broker's answer to a batch to its acknowledgement by the bridge.
     public var roundTrip: Milliseconds?
     /// From a message's sending to the broker's confirmation, with an empty link.
     public var linkDelay: Milliseconds?
     /// Bytes a second; nil until something was measured.
     public var linkRate: Int64?
     /// Messages that the broker has not confirmed.
-    public var publicationsInFlight: Int
-    /// Whether acknowledgements come from a cluster for development.
-    public var isDevelopment: Bool
+    public var messagesUnconfirmed: Int
     /// By the lane's raw value.
     public var lanes: [LaneStatus]
     public var counters: UplinkCounters
     /// Those that were found since the start, the latest text of each kind.
     public var findings: [Finding]
+    public var certificates: [CertificateTerm]
+    /// By the wall clock, in milliseconds since 1970; nil while it is not set.
+    public var trustedWall: Int64?
 }
 
 extension UplinkSession {
     public func status(now: Instant) -> UplinkStatus {
         let explanation = explanation(now: now)
         return UplinkStatus(
-            state: state, guarantee: settings.guarantee, shard: settings.shard,
+            state: state, guarantee: settings.guarantee, given: givenNow, shard: settings.shard,
             isConnected: isConnected, explanation: explanation, nextTry: nextTry,
             roundTrip: lanes.compactMap(\.roundTrip.smoothed).max(), linkDelay: meter.delay,
-            linkRate: meter.isMeasured ? meter.rate : nil, publicationsInFlight: inFlight.count,
-            isDevelopment: isDevelopment, lanes: lanes.map { status(of: $0, now: now) },
-            counters: counters, findings: findings.all)
+            linkRate: meter.isMeasured ? meter.rate : nil, messagesUnconfirmed: unconfirmed.count,
+            lanes: lanes.map { status(of: $0, now: now) },
+            counters: counters, findings: findings.all, certificates: certificates,
+            trustedWall: trustedWall(now: now))
+    }
+
+    private var givenNow: GivenGuarantee? {
+        guard isConnected, settings.guarantee == .kafka else { return nil }
+        return isStalled ? .nothing : given
     }
 
     var state: UplinkState {
@@ -100,7 +127,7 @@ extension UplinkSession {
             lane: lane.lane, epoch: lane.epoch, acknowledged: lane.acknowledged, last: lane.last,
             inFlight: isConnected ? lane.eventsInWindow : 0, depth: lane.depth,
             oldestAge: age(of: lane, now: now),
-            lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, lost: lane.numbersLost)
+            lastAcknowledgement: lane.acknowledgedAt.map { now - $0 }, dropped: lane.numbersDropped)
     }
 
     /// A clock that is set tells of an event that was stamped after it was. One that is not tells
@@ -136,7 +163,7 @@ extension UplinkSession {
         let isOnline = word == "online"
         let payload = deviceStatus(isOnline: isOnline, reason: reason, now: now).encoded()
         let topic = Topics.status(device: settings.device)
-        inFlight[token] = InFlight(
+        unconfirmed[token] = Unconfirmed(
             lane: nil, topic: topic, mark: meter.sent(bytes: payload.count, now: now))
         return Publication(
             token: token, topic: topic, payload: payload,
@@ -161,7 +188,7 @@ extension UplinkSession {
             lanes: lanes.map { lane in
                 DeviceStatus.LaneStatus(
                     depth: lane.depth, oldestAgeMilliseconds: age(of: lane, now: now)?.rawValue,
-                    acknowledged: lane.acknowledged, dropped: lane.numbersLost)
+                    acknowledged: lane.acknowledged, dropped: lane.numbersDropped)
             },
             state: isOnline ? state.rawValue : "offline",
             reason: (reason ?? explanation(now: now)).map { String($0.prefix(Self.reasonMax)) },

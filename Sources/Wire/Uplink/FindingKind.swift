@@ -16,6 +16,8 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
     case journalUnreadable
     /// The broker refuses the status, or what Home Assistant reads; events go their way.
     case messagesRefused
+    /// One of the way's certificates ends within days.
+    case certificateEnding
 
     /// As it is called on the local socket and in the status.
     public var name: String {
@@ -30,6 +32,7 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         case .numbersMissing: "numbers_missing"
         case .journalUnreadable: "journal_unreadable"
         case .messagesRefused: "messages_refused"
+        case .certificateEnding: "certificate_ending"
         }
     }
 
@@ -44,18 +47,18 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .forgedAcknowledgement, .commandForged, .clientTakenOver: true
         case .commandRefused, .noBridge, .eventsRefused, .rolledBack, .numbersMissing,
-            .journalUnreadable, .messagesRefused:
+            .journalUnreadable, .messagesRefused, .certificateEnding:
             false
         }
     }
 
     /// Whether it goes on until it is told to be over, and is told again while it does. The others
-    /// are single events.
+    /// are single events; a certificate that ends is one each day.
     public var isLasting: Bool {
         switch self {
         case .noBridge, .eventsRefused, .rolledBack, .journalUnreadable, .messagesRefused: true
         case .forgedAcknowledgement, .commandForged, .commandRefused, .clientTakenOver,
-            .numbersMissing:
+            .numbersMissing, .certificateEnding:
             false
         }
     }

@@ -3,6 +3,7 @@ import JSON
 import LinuxHAL
 import LocalAPI
 import Site
+import Wire
 
 /// Facts about accounts, units, credentials and the running daemon.
 extension FactReader {
@@ -103,6 +104,21 @@ extension FactReader {
         uplink.credentials = ["ca.crt", "client.crt", "client.key", "ack.key"].map {
             MachineFiles.file("/etc/busbar/credentials/\($0)")
         }
+        uplink.certificates = certificates()
         return uplink
+    }
+
+    /// By busbard, from what the uplink wrote: only its own user may read the files. Whether
+    /// busbard answers is judged elsewhere.
+    private func certificates() -> [CertificateTerm] {
+        guard var client = try? Client(path: socket),
+            let answer = try? client.call(.uplinkStatus, .object(JSONObject()))
+        else { return [] }
+        return (answer["status"]?["certificates"]?.array ?? []).compactMap { term in
+            guard let role = CertificateTerm.Role(rawValue: term["role"]?.string ?? ""),
+                let name = term["name"]?.string, let endsAt = term["ends_ms"]?.int
+            else { return nil }
+            return CertificateTerm(role: role, name: name, endsAt: endsAt)
+        }
     }
 }

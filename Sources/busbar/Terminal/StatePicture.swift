@@ -42,7 +42,11 @@ struct StatePicture {
         }
         let lost = int(device?["events_lost"])
         if lost > 0 { warnings.append("\(lost) events were lost before the journal (E604).") }
-        return warnings.map { style.warning("  \($0)") }
+        if let silence = device?["uplink_silence"]?.string {
+            warnings.append("The uplink is silent (E803): \(silence)")
+        }
+        return warnings.flatMap { Wrapping.lines($0, after: "  ", columns: columns) }
+            .map { style.warning($0) }
     }
 
     /// What happened first, since when, and what to do now.

@@ -149,11 +149,16 @@ struct QueuePicture {
                     "\(lane): full; the oldest events are dropped for new ones, although the "
                         + "cluster does not have them.")
             } else if let hours = row["full_in_hours"]?.int {
+                let isByDisk = row["full_by"]?.string == "disk"
+                // Of a disk that is full now no forecast is made.
+                if isByDisk, answer["disk"]?["full"]?.bool == true { continue }
+                let room = isByDisk ? "the disk is full" : "full"
                 sentences.append(
-                    "\(lane): full \(Self.time(hours: hours)) at this hour's rate, if nothing is "
-                        + "acknowledged meanwhile.")
+                    "\(lane): \(room) \(Self.time(hours: hours)) at this hour's rate, if nothing "
+                        + "is acknowledged meanwhile.")
             }
         }
+        if let sentence = diskSentence(answer["disk"]) { sentences.append(sentence) }
         switch text(answer["uplink"]) {
         case "none": sentences.append("No uplink: events stay here until their lane is full.")
         case "silent": sentences.append("The uplink has not told of any acknowledgement yet.")
@@ -167,6 +172,35 @@ struct QueuePicture {
                 "Written today: \(size) in \(int(day["commits"])) commits\(part) (UTC day).")
         }
         return table.lines(indent: 0) + [""] + sentences
+    }
+
+    /// What is wrong with the room for the journal; nil while all is well.
+    private func diskSentence(_ disk: JSONValue?) -> String? {
+        guard let disk, disk.object != nil else { return nil }
+        let free = disk["free_bytes"]?.int.map { "\(Self.size($0)) free" } ?? "unknown room"
+        let size = Self.size(int(disk["reserve_bytes"]))
+        let isFull = disk["full"]?.bool == true
+        let isSpent = disk["reserve"]?.bool == false
+        let place = text(disk["directory"])
+        guard disk["writable"]?.bool != false else {
+            let what = isFull ? "the disk is full (\(free))" : "the disk has \(free)"
+            let advice = isFull ? "make room on the disk of \(place)" : "see busbar why E603"
+            return style.bad(
+                "The journal cannot be written (E603), \(what)"
+                    + "\(isSpent ? " and the reserve of \(size) is used up" : ""): \(advice).")
+        }
+        if isFull {
+            let reserve =
+                isSpent
+                ? "the reserve of \(size) is used up: alarms may soon not be stored"
+                : "alarms take the room of other events, then the reserve of \(size)"
+            return style.bad(
+                "The disk is full (\(free)) and \(reserve); make room on the disk of \(place).")
+        }
+        guard isSpent else { return nil }
+        return style.warning(
+            "The reserve of \(size) for alarms on a full disk is used up, the disk has \(free): "
+                + "busbard sets it aside again once there is twice as much.")
     }
 
     /// In hours below two days, so that a forecast for tonight does not read as "in 0 days".

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSON
 import LocalAPI
+import Wire
 
 struct UplinkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,11 +26,18 @@ struct UplinkPicture {
         if let problem = answer["problem"]?.string { lines.append(style.bad(problem)) }
         guard let status = answer["status"], status.object != nil else { return lines }
         lines.append(headline(status))
-        if let why = status["why"]?.string { lines.append("  " + style.warning("Why: \(why)")) }
-        if let nextTry { lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.") }
-        if let problem = status["local"]?["problem"]?.string {
-            lines.append("  " + style.warning(problem))
+        let then = isPast ? " then" : ""
+        if let why = status["why"]?.string {
+            lines.append("  " + style.warning("Why\(then): \(why)"))
         }
+        // One that is not there tries nothing.
+        if let nextTry, !isPast {
+            lines.append("  Next try in \(max(1, (nextTry + 999) / 1_000)) s.")
+        }
+        if let problem = status["local"]?["problem"]?.string {
+            lines.append("  " + style.warning(isPast ? "Then: \(problem)" : problem))
+        }
+        if let terms { lines.append("  " + terms) }
         lines.append("")
         lines += table(status)
         let findings = (status["findings"]?.array ?? []).filter {
@@ -40,6 +48,42 @@ struct UplinkPicture {
             lines += findings.map { "    \(int($0["count"]))x \(text($0["text"]))" }
         }
         return lines
+    }
+
+    /// Whether what it wrote is no longer how it is: it is dead, stopped or hangs.
+    private var isPast: Bool { answer["problem"]?.string != nil }
+
+    /// How long ago that was.
+    private var agoWords: String {
+        answer["age_ms"]?.int.map { "\(QuantityText.duration($0)) ago" }
+            ?? "before the device was started"
+    }
+
+    /// An age that has gone on since it was written; nil where nobody knows by how much.
+    private func grown(_ age: JSONValue?) -> String {
+        guard let age = age?.int else { return "–" }
+        guard isPast else { return QuantityText.duration(age) }
+        return answer["age_ms"]?.int.map { QuantityText.duration(age + $0) } ?? "–"
+    }
+
+    private func lastAcknowledgement(_ lane: JSONValue) -> String {
+        let age = grown(lane["last_ack_age_ms"])
+        return age == "–" ? age : "\(age) ago"
+    }
+
+    /// How long the certificates hold; nil where there are none.
+    private var terms: String? {
+        let terms = answer["status"]?["certificates"]?.array ?? []
+        guard !terms.isEmpty else { return nil }
+        let days = terms.compactMap { $0["days_left"]?.int }
+        let words = terms.map { term in
+            let left = term["days_left"]?.int
+            return "\(text(term["role"])) "
+                + (left.map { $0 < 0 ? "ended" : $0 == 1 ? "1 day" : "\($0) days" } ?? "–")
+        }
+        let line = "Certificates hold for: \(words.joined(separator: ", "))."
+        let isShort = days.contains { $0 < CertificateTerm.daysOfWarning }
+        return isShort ? style.warning(line) : line
     }
 
     /// In ms from now; nil when there is a connection.
@@ -54,20 +98,28 @@ struct UplinkPicture {
         let link = status["link"]
         let state = text(status["state"])
         let isWell = ["idle", "sending", "local"].contains(state)
-        let guarantee = text(status["guarantee"])
-        let meaning: String =
-            switch guarantee {
-            case "kafka":
-                status["development"]?.bool == true
-                    ? "kafka (a development cluster: nothing is safe there)" : "kafka"
-            case "broker": "broker (sent, unconfirmed)"
-            default: guarantee
-            }
-        return "Uplink \(style.paint(state, isWell ? .good : .bad)) to \(text(status["broker"])), "
-            + "shard \(text(status["shard"])), guarantee \(meaning), round trip "
+        let messages = int(link?["messages_unconfirmed"])
+        let word = isPast ? "was \(state)" : state
+        let time = isPast ? " \(agoWords)" : ""
+        return "Uplink \(style.paint(word, isWell && !isPast ? .good : .bad)) to "
+            + "\(text(status["broker"]))\(time), shard \(text(status["shard"])), "
+            + "guarantee \(guarantee(status)), round trip "
             + "\(duration(status["ack_round_trip_ms"])), link "
             + "\(duration(link?["delay_ms"])) and \(rate(link?["bytes_per_second"])), "
-            + "\(int(link?["messages_in_flight"])) in flight"
+            + "\(messages) \(messages == 1 ? "message" : "messages") unconfirmed"
+    }
+
+    /// What is asked for, and while there is a connection also what is given of it.
+    private func guarantee(_ status: JSONValue) -> String {
+        let asked = text(status["guarantee"])
+        guard asked == "kafka", status["connected"]?.bool == true else {
+            return asked == "broker" ? "broker (sent, unconfirmed)" : asked
+        }
+        switch status["given"]?.string {
+        case "kafka": return "kafka"
+        case "development": return "kafka (a development cluster: nothing is safe there)"
+        default: return "none now (asked for: kafka)"
+        }
     }
 
     private func rate(_ value: JSONValue?) -> String {
@@ -76,15 +128,17 @@ struct UplinkPicture {
 
     private func table(_ status: JSONValue) -> [String] {
         var table = Table(
-            ["LANE", "UNACKNOWLEDGED", "OLDEST", "IN FLIGHT", "ACKNOWLEDGED", "LAST ACK", "LOST"],
-            rightAligned: [1, 2, 3, 4, 5, 6], style: style)
+            [
+                "LANE", "WAITING", "OLDEST WAITS", "IN FLIGHT", "ACKNOWLEDGED UP TO", "LAST ACK",
+                "DROPPED SINCE START",
+            ], rightAligned: [1, 2, 3, 4, 5, 6], style: style)
         for lane in status["lanes"]?.array ?? [] {
             table.add(texts: [
                 text(lane["lane"]), String(int(lane["unacknowledged"])),
-                duration(lane["oldest_age_ms"]), String(int(lane["in_flight"])),
+                grown(lane["oldest_age_ms"]), String(int(lane["in_flight"])),
                 String(int(lane["acknowledged"])),
-                lane["last_ack_age_ms"]?.int.map { "\(QuantityText.duration($0)) ago" } ?? "–",
-                String(int(lane["lost"])),
+                lastAcknowledgement(lane),
+                String(int(lane["dropped"])),
             ])
         }
         return table.lines()

@@ -35,12 +35,13 @@ class Recipe:
     def take(self, records):
         """Places of the records whose effect is to be, and whether they are late."""
         self.cursor.execute(
-            "SELECT place - 1, is_late FROM busbar.take(%s, %s)",
-            [[record.device for record in records], [record.id for record in records]])
+            "SELECT place - 1, is_late FROM busbar.take(%s, %s, %b)",
+            [[record.device for record in records], [record.id for record in records],
+             [record.value for record in records]])
         taken = self.cursor.fetchall()
-        for record in records:
-            if record.type in GAP_TYPES:
-                self.note_gap(record)
+        for place, _ in taken:
+            if records[place].type in GAP_TYPES:
+                self.note_gap(records[place])
         return taken
 
     def note_gap(self, record):
