@@ -34,8 +34,13 @@ extension Controller {
             alarms.setOutOfService(
                 code, isOut, by: requester, events: &events)
         case .resetRemotely:
-            // Whoever asks: a FATAL is reset where it can be seen (§7.5).
-            refuseReset(isTripped ? .notLocal : .noLockout, &events)
+            // Whoever asks: a FATAL is reset where it can be seen (§7.5). Without one there is
+            // nothing to press the button for, as E701 would say.
+            if isTripped {
+                refuseReset(.notLocal, &events)
+            } else {
+                events.state(.resetRefused(.noLockout))
+            }
         }
     }
 

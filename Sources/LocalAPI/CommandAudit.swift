@@ -6,6 +6,10 @@ public import Wire
 /// For the record: a command, also one that was refused.
 public struct CommandAudit: Hashable, Sendable {
     public var method: Method
+    /// What the cluster has asked for, in its own word: it may be no method at all.
+    public var asked: String?
+    /// As the record has it.
+    public var methodName: String { asked ?? method.rawValue }
     /// The command's number in this run, also of one that never reached the controller.
     public var ticket: UInt32
     public var userID: UInt32
@@ -29,7 +33,7 @@ public struct CommandAudit: Hashable, Sendable {
     /// As the journal keeps it.
     public var answer: CommandAnswer {
         CommandAnswer(
-            ticket: ticket, method: method.rawValue, userID: userID,
+            ticket: ticket, method: methodName, userID: userID,
             user: SystemAccounts.userName(of: userID), role: role.name,
             parameters: JSONValue.object(keptParameters).serializedBytes(),
             name: keptParameters["name"]?.string ?? origin?.by,

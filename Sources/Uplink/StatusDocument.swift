@@ -67,7 +67,7 @@ extension UplinkStatus {
                 "messages_unconfirmed": JSONValue(messagesUnconfirmed),
             ],
             "lanes": .array(lanes.map(\.json)), "counters": counters.json,
-            "findings": .array(findings.map(\.json)),
+            "findings": .array(findings.map(\.statusJSON)),
             "certificates": .array(
                 certificates.map { term in
                     [
@@ -121,5 +121,13 @@ extension Finding {
             "kind": .string(kind.name), "active": .bool(isActive),
             "security": .bool(kind.isSecurity), "count": JSONValue(count), "text": .string(text),
         ]
+    }
+
+    /// The same with its time, by the clock since boot.
+    fileprivate var statusJSON: JSONValue {
+        var members = json.object ?? JSONObject()
+        members.append("has_end", .bool(kind.hasEnd))
+        members.append("at_mono_ms", JSONValue(at.rawValue))
+        return .object(members)
     }
 }

@@ -5,17 +5,19 @@ import Wire
 struct StateDirectory {
     static let cursorName = UplinkCursor.fileName
     static let statusName = "status.json"
+    static let lockName = "uplink.lock"
 
     let path: String
     let statusPath: String
 
     /// - Parameter status: where the status goes; nil for the state directory itself.
     /// - Throws: if nothing can be written there: without a cursor all would be sent again and
-    ///   again.
+    ///   again. Or if another uplink works there.
     init(path: String, status: String?) throws(StartError) {
         self.path = path
         statusPath = status ?? path
         try Self.prepare(path)
+        try Self.lock(path)
         guard let status, status != path else { return }
         try Self.prepare(status)
         // One of before would be taken for the present one where busbard is told the wrong folder.
@@ -31,6 +33,33 @@ struct StateDirectory {
                 "\(path): \(String(cString: strerror(errno))): it must belong to the user of "
                     + "busbar-uplink")
         }
+    }
+
+    /// Keeps others out until this process ends, however it does: of two uplinks with one cursor
+    /// each throws the other off the broker, and writes its place over the other's.
+    private static func lock(_ path: String) throws(StartError) {
+        let name = "\(path)/\(lockName)"
+        // Open as long as the process: the kernel's lock goes with it.
+        let file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            throw StartError(
+                "\(name): \(String(cString: strerror(errno))): it must be a file that the user of "
+                    + "busbar-uplink may write")
+        }
+        // Of the kind that tells who holds it.
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        guard fcntl(file, F_SETLK, &lock) != 0 else { return }
+        let code = errno
+        guard code == EACCES || code == EAGAIN else {
+            throw StartError("\(name): lock: \(String(cString: strerror(code)))")
+        }
+        let isKnown = fcntl(file, F_GETLK, &lock) == 0 && lock.l_pid > 0
+        throw StartError(
+            "\(path): another busbar-uplink\(isKnown ? " (process \(lock.l_pid))" : "") works "
+                + "there: stop it first (systemctl stop busbar-uplink), or give this one another "
+                + "--state-dir")
     }
 
     /// - Returns: nil if there is none, or none that can be read: then everything that is still in

@@ -101,7 +101,7 @@ final class LocalDevice: DeviceBackend {
             Log.line("busbard: user \(audit.userID): \(count) more refusals were only counted")
         }
         Log.line(
-            "busbard: \(audit.method.rawValue) \(parameters) by user \(audit.userID) "
+            "busbard: \(audit.methodName) \(parameters) by user \(audit.userID) "
                 + "(\(audit.role.name)\(origin)): \(outcome)")
         // Where there is no room, the ring counts, and the journal thread states how many.
         _ = links.answers.push(AnsweredCommand(answer: audit.answer, at: clock.now()))

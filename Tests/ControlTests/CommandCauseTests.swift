@@ -59,8 +59,17 @@ struct CommandCauseTests {
 
         Self.send(.resetRemotely, to: rig)
         rig.tick()
-        #expect(Self.caused(rig).first == .resetRefused(.noLockout))
-        #expect(Self.caused(rig).count == 2, "and E701")
+        #expect(Self.caused(rig) == [.resetRefused(.noLockout)], "E701 would ask for the button")
+
+        let locked = ControllerRig(lockout: .locked(ControllerResetTests.record([.gasLeak])))
+        locked.tick()
+        Self.send(.resetRemotely, to: locked)
+        locked.tick()
+        #expect(Self.caused(locked).first == .resetRefused(.notLocal))
+        let raised = Self.caused(locked).compactMap { fact in
+            if case .alarm(let change) = fact { change.code } else { nil }
+        }
+        #expect(raised == [.resetRefused])
     }
 
     @Test("heat that waits for the self-check starts under the demand's correlation")

@@ -87,6 +87,10 @@ struct ClusterCommandTests {
         let says: String
         var result = CommandAnswer.Result.refused
         var isForgery = false
+        /// As the record has it.
+        var method = "heating.start"
+        /// Whether busbard's log has it as a finding.
+        var isFound = false
     }
 
     static let id = "00000000000000090000000000000001"
@@ -105,26 +109,33 @@ struct ClusterCommandTests {
             testDescription: "for another device", make: { try command(device: "heater-2") },
             reason: "other_device",
             says: "the command \(id) is for the device \"heater-2\", this is \"heater-1\"",
-            isForgery: true),
+            isForgery: true, isFound: true),
         Row(
             testDescription: "reading is no command", make: { try command(1, "status") },
             reason: "not_for_cluster",
             says:
                 "the cluster cannot ask for \"status\": it can ask for alarms.ack, alarms.shelve, "
-                + "alarms.unshelve, heating.start, heating.stop, heating.setTarget, reset"),
+                + "alarms.unshelve, heating.start, heating.stop, heating.setTarget",
+            method: "status"),
         Row(
             testDescription: "a command within a command",
             make: { try command(1, "uplink.command") }, reason: "not_for_cluster",
             says: "the cluster cannot ask for \"uplink.command\": it can ask for alarms.ack, "
                 + "alarms.shelve, alarms.unshelve, heating.start, heating.stop, "
-                + "heating.setTarget, reset"),
+                + "heating.setTarget", method: "uplink.command"),
+        Row(
+            testDescription: "what no method is called", make: { try command(1, "power.reset") },
+            reason: "not_for_cluster",
+            says: "the cluster cannot ask for \"power.reset\": it can ask for alarms.ack, "
+                + "alarms.shelve, alarms.unshelve, heating.start, heating.stop, "
+                + "heating.setTarget", method: "power.reset"),
         Row(
             testDescription: "playing with a simulated board",
             make: { try command(1, "sim.apply") },
             reason: "not_for_cluster",
             says: "the cluster cannot ask for \"sim.apply\": it can ask for alarms.ack, "
                 + "alarms.shelve, alarms.unshelve, heating.start, heating.stop, "
-                + "heating.setTarget, reset"),
+                + "heating.setTarget", method: "sim.apply"),
         Row(
             testDescription: "parameters that the method does not take",
             make: {
@@ -136,24 +147,25 @@ struct ClusterCommandTests {
             testDescription: "a member too many",
             make: { try command().dropLast() + ",\"x\":1}" }, reason: nil,
             says: "uplink.command: command: the member \"x\" is unknown; known are v, id, device, "
-                + "method, parameters, issued_ms, expires_ms, by, signature"),
+                + "method, parameters, issued_ms, expires_ms, by, signature",
+            method: "uplink.command"),
         Row(
             testDescription: "repeated, with its first outcome",
             admission: .repeated(.init(result: .refused, refusal: "fatal_alarm")),
             make: { try command() }, reason: "repeated",
             says: "the command \(id) was taken before and is not carried out again; it was "
-                + "answered: fatal_alarm", isForgery: true),
+                + "answered: fatal_alarm", isFound: true),
         Row(
             testDescription: "repeated while it is being carried out", admission: .repeated(nil),
             make: { try command() }, reason: "repeated",
             says: "the command \(id) was taken before and is not carried out again; it is being "
-                + "carried out", isForgery: true),
+                + "carried out", isFound: true),
         Row(
             testDescription: "forgotten", admission: .forgotten, make: { try command() },
             reason: "forgotten",
             says: "the command \(id) expires no later than others that were forgotten, so nobody "
                 + "can tell whether it was taken before: send it again with a new id and a later "
-                + "expiry", isForgery: true),
+                + "expiry", isFound: true),
         Row(
             testDescription: "signed before the inbox began", admission: .beforeInbox,
             make: { try command() }, reason: "before_inbox",
@@ -182,9 +194,12 @@ struct ClusterCommandTests {
         #expect(Self.reason(reply) == row.reason)
         let answer = try Self.records(1, of: device)[0]
         #expect(answer.result == row.result && answer.origin?.isAdmitted != true)
+        #expect(answer.method == row.method)
         #expect(device.commands.isEmpty)
         #expect(device.received.count == (row.admission == nil ? 0 : 1))
         #expect(device.pulses == (row.isForgery ? [.clusterForgery] : []))
+        let code = row.isForgery ? " (E802)" : ""
+        #expect(device.findingLines == (row.isFound ? ["uplink: \(row.says)\(code)"] : []))
     }
 
     @Test("sent again by an uplink that had no answer: no alarm, no second record, also when late")
@@ -226,6 +241,18 @@ struct ClusterCommandTests {
         let answer = try Self.records(1, of: device)[0]
         #expect(answer.result == .refused && answer.refusal == "not_local")
         #expect(answer.origin?.isAdmitted == true, "its id is used up")
+    }
+
+    @Test("a reset with nothing locked out is told so")
+    func idleReset() throws {
+        let device = FakeDevice()
+        device.decide = { _, _ in .refusedReset(.noLockout) }
+        let served = try ServedDevice(device)
+        defer { served.stop() }
+        let reply = try RawClient(served.path).call("uplink.command", Self.command(1, "reset"))
+        #expect(Self.error(reply) == "reset refused: nothing is locked out")
+        #expect(Self.reason(reply) == "no_lockout")
+        #expect(try Self.records(1, of: device)[0].method == "reset")
     }
 
     @Test("what the inbox takes in after the command's life is answered as expired")

@@ -32,8 +32,17 @@ struct FindingTests {
 
     static let rows = [
         Row(.forgedAcknowledgement, .clusterForgery, isLasting: false),
-        Row(.commandForged, .clusterForgery, isLasting: false),
-        Row(.commandRefused, nil, isLasting: false),
+        Row(.commandBadSignature, .clusterForgery, isLasting: false),
+        Row(.commandOtherDevice, .clusterForgery, isLasting: false),
+        Row(.commandUnreadable, .clusterForgery, isLasting: false),
+        Row(.commandTooLarge, .clusterForgery, isLasting: false),
+        Row(.commandRetained, .clusterForgery, isLasting: false),
+        Row(.commandRepeated, nil, isLasting: false),
+        Row(.commandExpired, nil, isLasting: false),
+        Row(.commandNotYetValid, nil, isLasting: false),
+        Row(.commandClockNotSet, nil, isLasting: false),
+        Row(.commandNoKey, nil, isLasting: false),
+        Row(.commandsTooMany, nil, isLasting: false),
         Row(.clientTakenOver, .clusterForgery, isLasting: false),
         Row(.noBridge, .uplinkStalled, isLasting: true),
         Row(.eventsRefused, .uplinkStalled, isLasting: true),
@@ -95,8 +104,11 @@ struct FindingTests {
         BadRow(
             testDescription: "a kind that there is not",
             parameters: #"{"kind":"ufo","active":true,"security":true,"count":1,"text":"x"}"#,
-            says: "there is no finding \"ufo\": kinds are forged_acknowledgement, command_forged, "
-                + "command_refused, client_taken_over, no_bridge, events_refused, rolled_back, "
+            says: "there is no finding \"ufo\": kinds are forged_acknowledgement, "
+                + "command_bad_signature, command_other_device, command_unreadable, "
+                + "command_too_large, command_retained, command_repeated, command_expired, "
+                + "command_not_yet_valid, command_clock_not_set, command_no_key, "
+                + "commands_too_many, client_taken_over, no_bridge, events_refused, rolled_back, "
                 + "numbers_missing, journal_unreadable, messages_refused, certificate_ending; are "
                 + "busbard and busbar-uplink of one version?"),
         BadRow(
@@ -154,16 +166,18 @@ struct FindingTests {
     func flood() {
         var board = FindingBoard()
         #expect(
-            board.note(Self.finding(.commandForged), now: Instant(0)) == "uplink: number 1 (E802)")
+            board.note(Self.finding(.commandBadSignature), now: Instant(0))
+                == "uplink: number 1 (E802)")
         for count in Int64(2)...30 {
             #expect(
-                board.note(Self.finding(.commandForged, count: count), now: Instant(9_999)) == nil)
+                board.note(Self.finding(.commandBadSignature, count: count), now: Instant(9_999))
+                    == nil)
         }
         #expect(
             board.note(Self.finding(.noBridge), now: Instant(9_999)) == "uplink: number 1 (E803)",
             "another kind has its own")
         #expect(
-            board.note(Self.finding(.commandForged, count: 31), now: Instant(10_000))
+            board.note(Self.finding(.commandBadSignature, count: 31), now: Instant(10_000))
                 == "uplink: number 31 (E802); 29 more were only counted")
         #expect(
             board.note(Self.finding(.noBridge, isActive: false), now: Instant(10_000))
@@ -176,11 +190,26 @@ struct FindingTests {
         }
     }
 
+    @Test("of refused commands each reason has its line, and why E802 has each forgery")
+    func reasons() {
+        var board = FindingBoard()
+        let kinds: [FindingKind] = [.commandRepeated, .commandRetained, .commandBadSignature]
+        #expect(
+            kinds.map { board.note(Self.finding($0), now: Instant(1)) } == [
+                "uplink: number 1", "uplink: number 1 (E802)", "uplink: number 1 (E802)",
+            ])
+        _ = board.note(Self.finding(.commandRetained, count: 2), now: Instant(2))
+        #expect(
+            board.sentences(of: .clusterForgery) == [
+                "Found once: number 1.", "Found 2 times: number 2.",
+            ])
+    }
+
     @Test("a lasting finding that nobody tells again for 15 minutes ends")
     func life() {
         var board = FindingBoard()
         _ = board.note(Self.finding(.noBridge), now: Instant(1))
-        _ = board.note(Self.finding(.commandForged), now: Instant(1))
+        _ = board.note(Self.finding(.commandBadSignature), now: Instant(1))
         #expect(board.letEnd(now: Instant(900_000)) == false)
         #expect(board.stands(.uplinkStalled))
         #expect(board.letEnd(now: Instant(900_001)) == true)

@@ -25,17 +25,20 @@ struct UplinkFileTests {
     }
 
     /// - Parameter age: how long ago it was written, in ms.
-    private func write(bytes: Int64, started: Int64 = 1, age: Int64 = 0) throws {
+    private func write(
+        bytes: Int64, started: Int64 = 1, age: Int64 = 0, state: String = "connecting",
+        why: String = "no cable", findings: (Int64) -> [JSONValue] = { _ in [] }
+    ) throws {
         let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
             .filter { $0.isHexDigit }
         let now = bootMilliseconds() - age
         let status: JSONValue = [
             "v": 1, "boot": .string(boot), "written_mono_ms": JSONValue(now), "period_ms": 60_000,
             "started_mono_ms": JSONValue(started), "written_bytes": JSONValue(bytes),
-            "state": "connecting", "guarantee": "kafka", "broker": "b:1", "shard": "07",
-            "why": "no cable", "next_try_mono_ms": JSONValue(now + 40_000),
+            "state": .string(state), "guarantee": "kafka", "broker": "b:1", "shard": "07",
+            "why": .string(why), "next_try_mono_ms": JSONValue(now + 40_000),
             "local": ["problem": "busbard is not reached", "waiting": 1, "dropped": 0],
-            "lanes": .array([]), "findings": .array([]),
+            "lanes": .array([]), "findings": .array(findings(now)),
         ]
         try Data(status.serializedBytes()).write(to: file)
     }
@@ -69,6 +72,45 @@ struct UplinkFileTests {
         #expect(daemon.end(SIGTERM).status == 0)
     }
 
+    private func finding(
+        _ text: String, at: Int64, isActive: Bool = true, hasEnd: Bool, isSecurity: Bool = false
+    ) -> JSONValue {
+        [
+            "kind": "x", "active": .bool(isActive), "security": .bool(isSecurity), "count": 3,
+            "text": .string(text), "has_end": .bool(hasEnd), "at_mono_ms": JSONValue(at),
+        ]
+    }
+
+    @Test("a finding that stands is why in the first lines, with since when, whatever the state")
+    func standing() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let why = "the broker does not take the status"
+        for state in ["idle", "sending"] {
+            // Half a minute is the time that reading it may take.
+            try write(bytes: 0, state: state, why: why) { now in
+                [
+                    finding(why, at: now - 7_230_000, hasEnd: true),
+                    finding("a late command", at: now - 7_230_000, hasEnd: false),
+                    finding(
+                        "another client", at: now, isActive: false, hasEnd: true, isSecurity: true),
+                ]
+            }
+            let daemon = try start()
+            let text = try daemon.busbar("uplink").output
+            #expect(daemon.end(SIGTERM).status == 0)
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            try #require(lines.count > 8, "\(text)")
+            #expect(lines[0].hasPrefix("Uplink not well (\(state)) to b:1, shard 07, "))
+            #expect(lines[1] == "  Why, for 2 h 00 min: \(why)")
+            #expect(
+                lines.drop { $0 != "  Found since it was started:" }.dropFirst().prefix(3) == [
+                    "    3x, for 2 h 00 min: \(why)",
+                    "    3x, last 2 h 00 min ago: a late command",
+                    "    3x, over: another client",
+                ], "\(text)")
+        }
+    }
+
     @Test("one that is dead is told in the past tense, with ages that have gone on")
     func past() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -96,8 +138,8 @@ struct UplinkFileTests {
             dead.hasPrefix(
                 """
                 it is dead
-                Uplink was sending to b:1 15 min 19 s ago, shard 07, guarantee kafka, round trip \
-                –, link – and –, 0 in flight
+                Uplink was not well (sending) to b:1 15 min 19 s ago, shard 07, guarantee kafka, \
+                round trip –, link – and –, 0 messages unconfirmed
                   Why then: no cable
                   Then: busbard is not reached
 
@@ -107,7 +149,8 @@ struct UplinkFileTests {
         #expect(dead.contains(" 15 min 22 s ago"), "\(dead)")
         let earlier = try shown(age: nil, state: "idle")
         #expect(
-            earlier.contains("\nUplink was idle to b:1 before the device was started, shard 07"))
+            earlier.contains(
+                "\nUplink was not well (idle) to b:1 before the device was started, shard 07"))
         #expect(!earlier.contains(" ago"), "\(earlier)")
     }
 

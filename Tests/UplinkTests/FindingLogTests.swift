@@ -48,9 +48,32 @@ struct FindingLogTests {
     @Test("a single event is told once a minute, as ever")
     func single() {
         #expect(
-            Self.told(.commandForged, [.found(0), .found(59_999), .repeated(400_000)])
+            Self.told(.commandBadSignature, [.found(0), .found(59_999), .repeated(400_000)])
                 == [true, false, false])
-        #expect(Self.told(.commandForged, [.found(0), .found(60_000)]) == [true, true])
+        #expect(Self.told(.commandBadSignature, [.found(0), .found(60_000)]) == [true, true])
+    }
+
+    @Test("of a finding that has an end it is known when it began, of an event when it was last")
+    func times() {
+        var log = FindingLog()
+        func find(_ kind: Finding.Kind, _ at: Int64) {
+            _ = log.found(kind, "x", now: Instant(at), interval: .seconds(60))
+        }
+        for kind in [Finding.Kind.messagesRefused, .clientTakenOver, .commandExpired] {
+            find(kind, 1_000)
+            find(kind, 9_000)
+        }
+        #expect(
+            log.all.map { "\($0.kind.name) \($0.at.rawValue)" } == [
+                "command_expired 9000", "client_taken_over 1000", "messages_refused 1000",
+            ])
+        #expect(log.standing?.kind == .clientTakenOver)
+        _ = log.ended(.clientTakenOver)
+        #expect(log.standing?.kind == .messagesRefused)
+        _ = log.ended(.messagesRefused)
+        #expect(log.standing == nil, "a single event never stands")
+        find(.messagesRefused, 20_000)
+        #expect(log.standing?.at == Instant(20_000), "it began anew")
     }
 
     @Test("a second stall within a minute of the first is told as well")

@@ -1,4 +1,5 @@
 import Testing
+import Units
 import Wire
 
 @testable import Uplink
@@ -8,7 +9,8 @@ struct LastingLinesTests {
     private static func finding(
         _ text: String, _ kind: Finding.Kind = .noBridge, isActive: Bool = true
     ) -> Finding {
-        Finding(kind: kind, isActive: isActive, text: text, count: 1)
+        Finding(
+            kind: kind, isActive: isActive, text: text, count: 1, at: Instant(0))
     }
 
     @Test("a line when it begins, when it becomes another, and when it is over; none for a number")
@@ -52,7 +54,7 @@ struct LastingLinesTests {
     func events() {
         var lines = LastingLines()
         for _ in 0..<2 {
-            #expect(lines.line(of: Self.finding("forged", .commandForged)) == "forged")
+            #expect(lines.line(of: Self.finding("forged", .commandBadSignature)) == "forged")
         }
         #expect(
             lines.line(of: Self.finding("taken over", .clientTakenOver, isActive: false))

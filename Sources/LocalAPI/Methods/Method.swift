@@ -63,8 +63,8 @@ public enum Method: String, Sendable, CaseIterable {
         case inbox
     }
 
-    /// Whether the cluster may ask for it: what a technician may do to the controller. A reset is
-    /// among it so that the attempt gets the answer of every remote reset, and its alarm.
+    /// Whether the cluster's asking reaches the controller: what a technician may do to it. A reset
+    /// is among it so that the attempt gets the answer of every remote reset, and its alarm.
     var isForCluster: Bool { answer == .command && minimumRole <= .technician }
 
     var answer: Answer {

@@ -22,6 +22,7 @@ extension LocalServer {
                 members["resent"] = nil
             }
             let command = try Self.read(members)
+            call.asked = command.method
             call.origin = CommandOrigin(id: command.id, by: command.by)
             call.request = RPCRequest(
                 id: request.id, method: command.method, parameters: command.parameters)
@@ -55,7 +56,8 @@ extension LocalServer {
 
     private static func method(of command: ClusterCommand) throws(RPCError) -> Method {
         if let method = Method(rawValue: command.method), method.isForCluster { return method }
-        let known = Method.allCases.filter(\.isForCluster).map(\.rawValue)
+        // A reset is taken only to be refused, so nobody is told to ask for one.
+        let known = Method.allCases.filter { $0.isForCluster && $0 != .reset }.map(\.rawValue)
         throw RPCError(
             .invalidParameters,
             "the cluster cannot ask for \"\(command.method)\": it can ask for "
@@ -71,7 +73,7 @@ extension LocalServer {
             let text =
                 "the command \(command.id.text) is for the device \"\(command.device)\", this is "
                 + "\"\(backend.description.device)\""
-            noteForgery(text, now: now)
+            note(.commandOtherDevice, text, now: now)
             throw RPCError(.refused, text, reason: "other_device")
         }
         let wall = backend.wall()
@@ -165,13 +167,14 @@ extension LocalServer {
             let text =
                 "the command \(id) was taken before and is not carried out again; "
                 + (before ?? "it is being carried out")
-            if !call.isResent { noteForgery(text, now: now) }
+            if !call.isResent { note(.commandRepeated, text, now: now) }
             return RPCError(.refused, text, reason: "repeated")
         case .forgotten:
             let text =
                 "the command \(id) expires no later than others that were forgotten, so nobody can "
                 + "tell whether it was taken before: send it again with a new id and a later expiry"
-            noteForgery(text, now: now)
+            // Signed and in its time: a repetition at the worst.
+            note(.commandRepeated, text, now: now)
             return RPCError(.refused, text, reason: "forgotten")
         case .beforeInbox:
             return RPCError(

@@ -100,6 +100,7 @@ extension LocalServer {
             role: call.origin == nil ? command.role : .cluster,
             parameters: call.request.parameters, result: call.result, refusal: refusal)
         audit.origin = call.origin
+        audit.asked = call.asked
         // What the inbox has taken in gets its answer, however many were refused.
         if refusal != nil, call.origin?.isAdmitted != true {
             let quota = refusals.admit(user: command.userID, now: backend.now())

@@ -103,6 +103,8 @@ final class Connection {
 struct Call {
     var request: RPCRequest
     var method: Method
+    /// What a command from the cluster asks for, in its own word: it may be no method at all.
+    var asked: String?
     var deadline: Instant
     /// What was asked of the controller, for a call that does.
     var command: Command?

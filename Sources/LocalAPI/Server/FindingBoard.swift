@@ -158,8 +158,12 @@ extension FindingKind {
     /// What it is to the controller; nil for what is only recorded.
     var condition: ShellConditions? {
         switch self {
-        case .forgedAcknowledgement, .commandForged, .clientTakenOver: .clusterForgery
-        case .commandRefused, .messagesRefused, .certificateEnding: nil
+        case .forgedAcknowledgement, .commandBadSignature, .commandOtherDevice,
+            .commandUnreadable, .commandTooLarge, .commandRetained, .clientTakenOver:
+            .clusterForgery
+        case .commandRepeated, .commandExpired, .commandNotYetValid, .commandClockNotSet,
+            .commandNoKey, .commandsTooMany, .messagesRefused, .certificateEnding:
+            nil
         case .noBridge, .eventsRefused: .uplinkStalled
         case .rolledBack, .numbersMissing, .journalUnreadable: .clusterDisagrees
         }
@@ -186,11 +190,10 @@ extension LocalServer {
         }
     }
 
-    /// Something that this process has found itself, and nobody of ours would have sent.
-    func noteForgery(_ text: String, now: Instant) {
-        let count = findings.count(of: .commandForged) + 1
-        note(
-            UplinkFinding(kind: .commandForged, isActive: true, count: count, text: text), now: now)
+    /// Something that this process has found itself, in a command that the uplink let through.
+    func note(_ kind: FindingKind, _ text: String, now: Instant) {
+        let count = findings.count(of: kind) + 1
+        note(UplinkFinding(kind: kind, isActive: true, count: count, text: text), now: now)
     }
 
     func letFindingsEnd(now: Instant) {

@@ -9,7 +9,7 @@ public struct UplinkReport: Sendable {
     public static let staleAfter: Int64 = 10_000
     /// It writes once a minute where the file wears a card.
     private static let periodMax: Int64 = 60_000
-    /// A status with every finding has 6 kB.
+    /// A status with every finding has 9 kB.
     public static let sizeMax = 64 << 10
     public static let limits = JSONLimits(depth: 8, size: sizeMax)
 

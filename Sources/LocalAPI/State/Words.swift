@@ -94,7 +94,7 @@ extension ResetRefusal {
     public var sentence: String {
         switch self {
         case .notLocal: "a FATAL is reset only by the button at the site"
-        case .noLockout: "there is no lockout"
+        case .noLockout: "nothing is locked out"
         case .tooSoon: "30 s have not passed since the trip"
         case .conditionHolds: "its cause is still there"
         case .powerStillPresent: "the power is still present behind the contactors"

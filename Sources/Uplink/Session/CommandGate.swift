@@ -65,12 +65,21 @@ enum CommandRefusal: Error, Hashable, CustomStringConvertible {
     case repeated(Identifier128)
     case tooMany(Int)
 
-    /// Whether no tool of the cluster would have sent it so. The others are commands that came too
-    /// late or too early, or to a device that cannot take any: nobody's intent.
-    var isForgery: Bool {
+    /// As what it is found. QoS 1 may bring a genuine command twice, so a repetition is refused
+    /// and is no forgery.
+    var kind: Finding.Kind {
         switch self {
-        case .retained, .tooLarge, .unreadable, .badSignature, .otherDevice, .repeated: true
-        case .noKey, .clockNotSet, .expired, .notYetValid, .tooMany: false
+        case .retained: .commandRetained
+        case .tooLarge: .commandTooLarge
+        case .noKey: .commandNoKey
+        case .unreadable: .commandUnreadable
+        case .badSignature: .commandBadSignature
+        case .otherDevice: .commandOtherDevice
+        case .clockNotSet: .commandClockNotSet
+        case .expired: .commandExpired
+        case .notYetValid: .commandNotYetValid
+        case .repeated: .commandRepeated
+        case .tooMany: .commandsTooMany
         }
     }
 

@@ -30,7 +30,7 @@ extension UplinkSession {
                 "an older copy of the journal is in use: waiting for busbard to begin a new epoch "
                 + "(systemctl status busbard)"
         }
-        return isStalled ? stallText : nil
+        return isStalled ? stallText : findings.standing?.text
     }
 
     /// A broker that was stopped or swapped out: its kernel still takes what we send.

@@ -21,6 +21,9 @@ struct FindingLog: Sendable {
 
     var all: [Finding] { entries.compactMap { $0?.finding } }
 
+    /// The first that was told to be there and not to be over.
+    var standing: Finding? { all.first { $0.kind.hasEnd && $0.isActive } }
+
     /// - Returns: what is to be told now, if anything.
     mutating func found(
         _ kind: Finding.Kind, _ text: String, now: Instant, interval: Milliseconds
@@ -28,8 +31,10 @@ struct FindingLog: Sendable {
         let before = entries[Int(kind.rawValue)]
         // One that was over and is there again is news, whenever the last one was.
         let isAgain = kind.isLasting && before?.finding.isActive == false
+        let goesOn = kind.hasEnd && before?.finding.isActive == true
         let finding = Finding(
-            kind: kind, isActive: true, text: text, count: (before?.finding.count ?? 0) + 1)
+            kind: kind, isActive: true, text: text, count: (before?.finding.count ?? 0) + 1,
+            at: goesOn ? before?.finding.at ?? now : now)
         let wait = isAgain ? min(Self.changeInterval, interval) : interval
         let isDue = before.map { now - $0.toldAt >= wait } ?? true
         entries[Int(kind.rawValue)] = Entry(

@@ -61,11 +61,14 @@ public struct Finding: Hashable, Sendable {
     public var text: String
     /// How many there were since the start.
     public var count: Int
+    /// When one began that has an end; when there was a single event last.
+    public var at: Instant
 
-    public init(kind: Kind, isActive: Bool, text: String, count: Int) {
+    public init(kind: Kind, isActive: Bool, text: String, count: Int, at: Instant) {
         self.kind = kind
         self.isActive = isActive
         self.text = text
         self.count = count
+        self.at = at
     }
 }

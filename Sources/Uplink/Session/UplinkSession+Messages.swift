@@ -120,6 +120,9 @@ extension UplinkSession {
     }
 
     private mutating func noteCommand(_ payload: [UInt8], isRetained: Bool, now: Instant) {
+        // Somebody clears the topic of a command that was retained; the broker tells all who
+        // listen, and there is nothing in it that could be carried out.
+        if isRetained, payload.isEmpty { return }
         let moment = wall.map { wall in
             WallTime(
                 unixMilliseconds: wall.unixMilliseconds + (now - wallAt).rawValue,
@@ -132,8 +135,7 @@ extension UplinkSession {
             outbox.append(.submit(command))
         } catch {
             counters.commandsRefused += 1
-            report(
-                error.isForgery ? .commandForged : .commandRefused, error.description, now: now)
+            report(error.kind, error.description, now: now)
         }
     }
 }

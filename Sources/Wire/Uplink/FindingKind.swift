@@ -2,12 +2,21 @@
 /// does not heal by waiting.
 public enum FindingKind: UInt8, Sendable, CaseIterable {
     case forgedAcknowledgement = 0
-    /// A command that the cluster's tools would not have sent so: not its signature, another
-    /// device's, retained, repeated, or not readable.
-    case commandForged
-    /// A command that is what it should be, and came too late, too early, or to a device that
-    /// cannot take it.
-    case commandRefused
+    // Refused commands, a kind for each reason, so that none hides another one that came before or
+    // after it. First what the cluster's tools would not have sent so, gravest first.
+    case commandBadSignature
+    case commandOtherDevice
+    case commandUnreadable
+    case commandTooLarge
+    case commandRetained
+    // Then commands that are what they should be, and came twice, too late, too early, or to a
+    // device that cannot take them.
+    case commandRepeated
+    case commandExpired
+    case commandNotYetValid
+    case commandClockNotSet
+    case commandNoKey
+    case commandsTooMany
     case clientTakenOver
     case noBridge
     case eventsRefused
@@ -23,8 +32,17 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
     public var name: String {
         switch self {
         case .forgedAcknowledgement: "forged_acknowledgement"
-        case .commandForged: "command_forged"
-        case .commandRefused: "command_refused"
+        case .commandBadSignature: "command_bad_signature"
+        case .commandOtherDevice: "command_other_device"
+        case .commandUnreadable: "command_unreadable"
+        case .commandTooLarge: "command_too_large"
+        case .commandRetained: "command_retained"
+        case .commandRepeated: "command_repeated"
+        case .commandExpired: "command_expired"
+        case .commandNotYetValid: "command_not_yet_valid"
+        case .commandClockNotSet: "command_clock_not_set"
+        case .commandNoKey: "command_no_key"
+        case .commandsTooMany: "commands_too_many"
         case .clientTakenOver: "client_taken_over"
         case .noBridge: "no_bridge"
         case .eventsRefused: "events_refused"
@@ -45,20 +63,29 @@ public enum FindingKind: UInt8, Sendable, CaseIterable {
     /// Whether it smells of intent.
     public var isSecurity: Bool {
         switch self {
-        case .forgedAcknowledgement, .commandForged, .clientTakenOver: true
-        case .commandRefused, .noBridge, .eventsRefused, .rolledBack, .numbersMissing,
-            .journalUnreadable, .messagesRefused, .certificateEnding:
+        case .forgedAcknowledgement, .commandBadSignature, .commandOtherDevice,
+            .commandUnreadable, .commandTooLarge, .commandRetained, .clientTakenOver:
+            true
+        case .commandRepeated, .commandExpired, .commandNotYetValid, .commandClockNotSet,
+            .commandNoKey, .commandsTooMany, .noBridge, .eventsRefused, .rolledBack,
+            .numbersMissing, .journalUnreadable, .messagesRefused, .certificateEnding:
             false
         }
     }
 
-    /// Whether it goes on until it is told to be over, and is told again while it does. The others
-    /// are single events; a certificate that ends is one each day.
+    /// Whether it holds until it is told to be over. The others are single events, which are only
+    /// counted; a certificate that ends is one each day.
+    public var hasEnd: Bool { isLasting || self == .clientTakenOver }
+
+    /// Whether it goes on until it is told to be over, and is told again while it does.
     public var isLasting: Bool {
         switch self {
         case .noBridge, .eventsRefused, .rolledBack, .journalUnreadable, .messagesRefused: true
-        case .forgedAcknowledgement, .commandForged, .commandRefused, .clientTakenOver,
-            .numbersMissing, .certificateEnding:
+        case .forgedAcknowledgement, .commandBadSignature, .commandOtherDevice,
+            .commandUnreadable, .commandTooLarge, .commandRetained, .commandRepeated,
+            .commandExpired, .commandNotYetValid, .commandClockNotSet, .commandNoKey,
+            .commandsTooMany, .clientTakenOver, .numbersMissing,
+            .certificateEnding:
             false
         }
     }

@@ -21,14 +21,16 @@ struct UplinkPicture {
     let answer: JSONValue
     let style: Style
 
+    private var status: JSONValue { answer["status"] ?? .null }
+
     var lines: [String] {
         var lines: [String] = []
         if let problem = answer["problem"]?.string { lines.append(style.bad(problem)) }
-        guard let status = answer["status"], status.object != nil else { return lines }
+        guard status.object != nil else { return lines }
         lines.append(headline(status))
         let then = isPast ? " then" : ""
         if let why = status["why"]?.string {
-            lines.append("  " + style.warning("Why\(then): \(why)"))
+            lines.append("  " + style.warning("Why\(then)\(span(ofWhy: why)): \(why)"))
         }
         // One that is not there tries nothing.
         if let nextTry, !isPast {
@@ -45,9 +47,37 @@ struct UplinkPicture {
         }
         if !findings.isEmpty {
             lines += ["", "  Found since it was started:"]
-            lines += findings.map { "    \(int($0["count"]))x \(text($0["text"]))" }
+            lines += findings.map {
+                "    \(int($0["count"]))x\(moment($0)) \(text($0["text"]))"
+            }
         }
         return lines
+    }
+
+    /// ", for 3 min": where a finding that stands is why.
+    private func span(ofWhy why: String) -> String {
+        let finding = status["findings"]?.array?.first {
+            $0["text"]?.string == why && $0["has_end"]?.bool == true
+                && $0["active"]?.bool == true
+        }
+        return finding.flatMap(age).map { ", for \($0)" } ?? ""
+    }
+
+    /// When there was a finding last, or for how long it stands; with what comes before its text.
+    private func moment(_ finding: JSONValue) -> String {
+        guard finding["active"]?.bool == true else { return ", over:" }
+        guard let age = age(finding) else { return "" }
+        return finding["has_end"]?.bool == true ? ", for \(age):" : ", last \(age) ago:"
+    }
+
+    /// Nil in a status of another boot, whose times nobody can compare.
+    private func age(_ finding: JSONValue) -> String? {
+        guard let at = finding["at_mono_ms"]?.int, let written = status["written_mono_ms"]?.int,
+            let age = answer["age_ms"]?.int
+        else { return nil }
+        // What is past stood until it was written; nobody knows of more.
+        let isOpen = !isPast || finding["has_end"]?.bool != true
+        return QuantityText.duration(max(0, written + (isOpen ? age : 0) - at))
     }
 
     /// Whether what it wrote is no longer how it is: it is dead, stopped or hangs.
@@ -97,10 +127,13 @@ struct UplinkPicture {
     private func headline(_ status: JSONValue) -> String {
         let link = status["link"]
         let state = text(status["state"])
-        let isWell = ["idle", "sending", "local"].contains(state)
-        let messages = int(link?["messages_unconfirmed"])
-        let word = isPast ? "was \(state)" : state
+        let isFlowing = ["idle", "sending", "local"].contains(state)
+        // Nothing may wait, and a fault stand all the same.
+        let isWell = isFlowing && (status["why"]?.string == nil || state == "local")
+        let now = isFlowing && !isWell ? "not well (\(state))" : state
+        let word = isPast ? "was \(now)" : now
         let time = isPast ? " \(agoWords)" : ""
+        let messages = int(link?["messages_unconfirmed"])
         return "Uplink \(style.paint(word, isWell && !isPast ? .good : .bad)) to "
             + "\(text(status["broker"]))\(time), shard \(text(status["shard"])), "
             + "guarantee \(guarantee(status)), round trip "
