@@ -242,7 +242,9 @@ let package = Package(
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Bridge", "CRdkafka"]),
         .testTarget(
             name: "ChainSimulationTests",
-            dependencies: ["ChainSimulation", "Bridge", "Events", "Wire", "Units"]),
+            dependencies: [
+                "ChainSimulation", "CrashDisk", "Bridge", "Uplink", "Events", "Wire", "Units",
+            ]),
         .testTarget(
             name: "WireTests", dependencies: ["Wire", "Events", "JSON", "Units"],
             exclude: ["check_events.py"]),

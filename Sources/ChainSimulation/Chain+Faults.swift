@@ -270,7 +270,11 @@ extension Chain {
             topic: Topics.ack(device: Machine.device, lane: lane),
             payload: key.seal(acknowledgement).encoded(), isRetained: faultDice.chance(30),
             quality: 1)
-        tell("attacker", "forges \(describe(message))")
+        tell(
+            "attacker",
+            kind == .foreignAcknowledgements
+                ? "sends, sealed for another device, \(describe(message))"
+                : "forges \(describe(message))")
         broker.publish(message, self)
         return .happened
     }

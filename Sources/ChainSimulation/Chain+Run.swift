@@ -1,4 +1,5 @@
 import CrashDisk
+import Uplink
 import Wire
 
 /// What came of one seed.
@@ -7,8 +8,8 @@ public struct ChainReport: Sendable {
     public var violation: Violation?
     public var story: [String]
     public var faults: FaultCounts
-    /// Issued by the control loop.
-    public var events: Int
+    /// Of what the control loops have stated.
+    public var fates: EventFates
     /// Applied by the consumer, the journal's own too.
     public var effects: Int
     /// Of these, by the lane's raw value.
@@ -29,7 +30,7 @@ public func simulateChain(
     chain.runAll()
     return ChainReport(
         seed: seed, violation: chain.oracle.firstViolation, story: chain.story.lines,
-        faults: chain.faults, events: chain.oracle.events.count,
+        faults: chain.faults, fates: chain.oracle.fates,
         effects: chain.oracle.effectCount, effectsByLane: chain.oracle.effectCounts,
         duplicates: chain.oracle.duplicateCount,
         virtualMilliseconds: chain.now, steps: chain.stepCount)
@@ -57,6 +58,8 @@ extension Chain {
         calmDown()
         settle(of: machine)
         if machines.count > 1 { settleClone() }
+        // What comes now is no part of the history.
+        endStory()
         breakCycles()
     }
 
@@ -151,16 +154,38 @@ extension Chain {
         wakeBridges()
     }
 
-    /// Runs until all promises of one machine are kept, and a fresh alarm has come through.
-    private func settle(of machine: Machine) {
+    /// Runs until all promises of one machine are kept, and a fresh alarm has come through with all
+    /// that follows from it.
+    func settle(of machine: Machine) {
+        awaitDelivery(from: machine)
+        guard oracle.firstViolation == nil else { return }
+        sendFreshAlarm(from: machine)
+        awaitDelivery(from: machine)
+        guard oracle.firstViolation == nil else { return }
+        do throws(QueueError) {
+            oracle.judgeNumbers(of: Machine.device, try machine.queueState(), now: now)
+        } catch {
+            fail(
+                .numbersKnown, expected: "the \(machine.name)'s queues to be readable",
+                found: "\(error)")
+        }
+    }
+
+    private func awaitDelivery(from machine: Machine) {
         let limit = now + Self.calmLimit
+        // What waits for its commit is not yet promised, and does not yet stand in the queues.
         while now < limit, oracle.firstViolation == nil,
-            machine.journal == nil || !oracle.unmet(of: machine.number).isEmpty
+            !machine.hasCommitted || !oracle.unmet(of: machine.number).isEmpty
                 || !machine.isDrained
         {
             run(until: now + 1_000)
         }
         guard oracle.firstViolation == nil else { return }
+        guard machine.hasCommitted else {
+            return fail(
+                .obligationMet, expected: "the \(machine.name)'s journal to have committed all",
+                found: "some of it waiting \(Story.time(Self.calmLimit)) after the last fault")
+        }
         if let id = oracle.unmet(of: machine.number).first {
             let event = oracle.events[id]
             return fail(
@@ -175,7 +200,6 @@ extension Chain {
                 .acknowledged, expected: "the \(machine.name)'s cursor at the end of each lane",
                 found: "\(machine.lag), \(Story.time(Self.calmLimit)) after the last fault")
         }
-        sendFreshAlarm(from: machine)
     }
 
     private func sendFreshAlarm(from machine: Machine) {
@@ -206,7 +230,7 @@ extension Chain {
     }
 
     /// Steps that are planned hold the chain, and the chain holds them.
-    private func breakCycles() {
+    func breakCycles() {
         for bridge in bridges { bridge.kill(self) }
         for machine in machines { machine.retire(self) }
         forgetAgenda()

@@ -100,6 +100,7 @@ final class Chain {
     // MARK: Telling
 
     func tell(_ who: String, _ text: @autoclosure () -> String) { story.tell(now, who, text()) }
+    func endStory() { story.end() }
     func count(_ kind: FaultKind) { faults[kind] += 1 }
 
     func fail(_ rule: Violation.Rule, expected: String, found: String) {

@@ -8,7 +8,7 @@ public struct FleetReport: Sendable {
     public var faults = FaultCounts()
     /// By kind, in how many seeds it occurred at all.
     public var seedsWithFault = [Int](repeating: 0, count: FaultCounts().rows.count)
-    public var events = 0
+    public var fates = EventFates()
     public var effects = 0
     /// Of these, by the lane's raw value.
     public var effectsByLane = [Int](repeating: 0, count: Lane.allCases.count)
@@ -26,7 +26,7 @@ public struct FleetReport: Sendable {
         for (index, row) in report.faults.rows.enumerated() where row.count > 0 {
             seedsWithFault[index] += 1
         }
-        events += report.events
+        fates += report.fates
         effects += report.effects
         for lane in effectsByLane.indices { effectsByLane[lane] += report.effectsByLane[lane] }
         duplicates += report.duplicates

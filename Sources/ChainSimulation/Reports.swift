@@ -10,7 +10,8 @@ extension ChainReport {
             .map { "\($0.name) \($0.count)" }.joined(separator: ", ")
         var lines = [
             "", "seed \(seed): \(Story.time(virtualMilliseconds)) of virtual time",
-            "  \(events) events stated, \(effects) effects, \(duplicates) duplicates",
+            "  " + fates.text,
+            "  " + fates.text(effects: effects, duplicates: duplicates),
             "  faults: " + (occurred.isEmpty ? "none" : occurred),
         ]
         if let violation {
@@ -26,7 +27,7 @@ extension ChainReport {
     public var json: JSONValue {
         var members = JSONObject()
         members["seed"] = .string(String(seed))
-        members["events"] = .number(JSONNumber(Int64(events)))
+        fates.write(to: &members)
         members["effects"] = .number(JSONNumber(Int64(effects)))
         members["duplicates"] = .number(JSONNumber(Int64(duplicates)))
         members["virtual_ms"] = .number(JSONNumber(virtualMilliseconds))
@@ -55,6 +56,23 @@ extension FaultCounts {
     }
 }
 
+extension EventFates {
+    /// - Parameter effects: all of them. The journal states things itself, and nobody has stated
+    ///   those before.
+    func text(effects all: Int, duplicates: Int) -> String {
+        "\(all) effects: \(effects) of these events, \(all - effects) of what the journals state "
+            + "themselves; \(duplicates) duplicates"
+    }
+
+    fileprivate func write(to members: inout JSONObject) {
+        let rows = [
+            ("events", stated), ("in_kafka", inKafka), ("dropped", dropped),
+            ("uncommitted", uncommitted), ("overwritten", overwritten), ("promised", promised),
+        ]
+        for (name, count) in rows { members[name] = .number(JSONNumber(Int64(count))) }
+    }
+}
+
 extension FleetReport {
     /// A table: each fault, how often it occurred and in how many seeds.
     public func lines(milliseconds: Int64) -> [String] {
@@ -75,7 +93,8 @@ extension FleetReport {
         lines.append(
             "\(seeds) seeds in \(milliseconds / 1_000) s: \(span) of virtual time, "
                 + "\(steps) steps")
-        lines.append("\(events) events stated, \(effects) effects, \(duplicates) duplicates")
+        lines.append(fates.text)
+        lines.append(fates.text(effects: effects, duplicates: duplicates))
         let byLane = Lane.allCases.map { "\($0.name) \(effectsByLane[Int($0.rawValue)])" }
         lines.append("effects by lane: " + byLane.joined(separator: ", "))
         if broken == nil { lines.append("every rule held") }
@@ -93,7 +112,7 @@ extension FleetReport {
         members["seeds"] = .number(JSONNumber(Int64(seeds)))
         members["took_ms"] = .number(JSONNumber(milliseconds))
         members["virtual_ms"] = .number(JSONNumber(virtualMilliseconds))
-        members["events"] = .number(JSONNumber(Int64(events)))
+        fates.write(to: &members)
         members["effects"] = .number(JSONNumber(Int64(effects)))
         members["duplicates"] = .number(JSONNumber(Int64(duplicates)))
         members["faults"] = faults.json

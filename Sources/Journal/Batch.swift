@@ -30,6 +30,34 @@ struct Batch {
         try add(Row(fact, stamp: stamp, lanes: lanes))
     }
 
+    /// Adds what a start has to tell. Block and rows are of one transaction: until it has succeeded
+    /// nothing but the file knows of either.
+    mutating func open(with facts: [JournalFact], stamp: Stamp) throws(JournalError) {
+        for fact in facts {
+            let row = Row(fact, stamp: stamp, lanes: lanes)
+            counters[Int(row.lane.rawValue)].reserve(1)
+            try add(row)
+        }
+        for lane in Lane.allCases {
+            // Also withdraws the farewell: a crash from here on is an unclean stop.
+            try store.set(counters[Int(lane.rawValue)], of: lane, isFarewell: false)
+        }
+    }
+
+    /// Declares the numbers of commits in doubt, and states it: in one transaction, so that no
+    /// crash leaves the one without the other. Whoever reads the events in order would wait for
+    /// ever for numbers that only the file knows to be skipped.
+    mutating func declareDoubtful(stamp: Stamp) throws(JournalError) {
+        for lane in Lane.allCases {
+            let index = Int(lane.rawValue)
+            guard let range = counters[index].undeclared else { continue }
+            try store.declareGap(.skipped, in: lane, range)
+            counters[index].undeclared = nil
+            try add(
+                .queueSkipped(lane, first: range.lowerBound, last: range.upperBound), stamp: stamp)
+        }
+    }
+
     /// Stores one step of a transaction, and the event that tells of it. A transaction whose
     /// opening was lost, or put aside with a damaged file, is opened late.
     mutating func add(_ change: TransactionChange) throws(JournalError) {

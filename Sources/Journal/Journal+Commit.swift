@@ -65,7 +65,7 @@ extension Journal {
         let stamp = latestStamp
         do {
             try store.transact { (store) throws(JournalError) in
-                try self.declareDoubtful(in: store)
+                try batch.declareDoubtful(stamp: stamp)
                 try batch.give(relief, stamp: stamp)
                 if !unreported.isEmpty { try batch.add(.queueLost(unreported), stamp: stamp) }
                 for waiting in pending {
@@ -92,7 +92,6 @@ extension Journal {
         firstPendingAt = nil
         isUrgent = false
         unreported = LostCounts()
-        doubtful.removeAll()
         image.removeAll()
         firstImageAt = nil
         isLockoutRowDue = false
@@ -106,11 +105,7 @@ extension Journal {
             needed[Int(waiting.lane(by: configuration.lanes).rawValue)] += 1
         }
         var raised = counters
-        for index in raised.indices {
-            while raised[index].next + needed[index] > raised[index].reservedTo + 1 {
-                raised[index].reservedTo += Self.blockSize
-            }
-        }
+        for index in raised.indices { raised[index].reserve(needed[index]) }
         let isRaised = raised.indices.contains {
             raised[$0].reservedTo != counters[$0].reservedTo
         }
@@ -132,13 +127,14 @@ extension Journal {
 
     /// Numbers by lane for what a commit may add to what waits.
     private var neededBesides: [Int64] {
-        // Alarm: queue.lost, and two queue.dropped each for the quotas and for a full disk.
-        var needed: [Int64] = [5, 0, 0]
+        // Alarm: queue.lost, a queue.skipped for each lane, and two queue.dropped each for the
+        // quotas and for a full disk.
+        var needed: [Int64] = [8, 0, 0]
         // And one for what `extra` may add, wherever the routes send it.
         for kind in Self.addedKinds {
             for severity in [Severity.info, .warning, .error] {
                 let lane = Int(configuration.lanes.lane(of: kind, severity).rawValue)
-                needed[lane] = max(needed[lane], lane == 0 ? 6 : 1)
+                needed[lane] = max(needed[lane], lane == 0 ? 9 : 1)
             }
         }
         return needed
@@ -154,21 +150,11 @@ extension Journal {
         for lane in Lane.allCases {
             let index = Int(lane.rawValue)
             guard used[index].next > counters[index].next else { continue }
-            let burnt = counters[index].next...(used[index].next - 1)
-            counters[index].next = used[index].next
             // One range a lane, however often a full disk refuses a commit: each is a row to be
             // stored, and a disk may be full for days.
-            if let known = doubtful.firstIndex(where: {
-                $0.lane == lane && $0.range.upperBound + 1 == burnt.lowerBound
-            }) {
-                doubtful[known].range = doubtful[known].range.lowerBound...burnt.upperBound
-            } else {
-                doubtful.append((lane, burnt))
-            }
+            let first = counters[index].undeclared?.lowerBound ?? counters[index].next
+            counters[index].undeclared = first...used[index].next - 1
+            counters[index].next = used[index].next
         }
-    }
-
-    private func declareDoubtful(in store: Store) throws(JournalError) {
-        for (lane, range) in doubtful { try store.declareGap(.skipped, in: lane, range) }
     }
 }

@@ -134,27 +134,33 @@ extension Journal {
             },
             interrupted: interrupted, stamp: latestStamp)
         adoption.skipBlocks()
-        var number: Int64 = 0
+        let nothing = Lane.allCases.map { _ in Int64(0) }
+        let batch: Batch
         do {
-            number = try opened.transact { (store) throws(JournalError) -> Int64 in
+            batch = try opened.transact { (store) throws(JournalError) -> Batch in
                 try adoption.write(to: store)
                 if let hardware = configuration.hardware { try store.set(hardware: hardware) }
                 try store.forgetOldTransitions()
-                return try store.addRun(
+                let number = try store.addRun(
                     run, boot: configuration.boot, wall: adoption.stamp.wall)
+                var batch = Batch(
+                    store: store, run: number, lanes: configuration.lanes,
+                    counters: adoption.places.counters, acknowledged: nothing, transactions: [:])
+                try batch.open(with: adoption.facts + leftOver, stamp: adoption.stamp)
+                return batch
             }
         } catch { throw error.error }
         store = opened
-        // Numbers of another file: here they are free, or have been taken up with the file.
-        doubtful.removeAll()
         inboxSince = since
         epoch = adoption.epoch
-        runNumber = number
-        counters = adoption.places.counters
-        acknowledged = Lane.allCases.map { _ in 0 }
+        runNumber = batch.run
+        // Numbers in doubt were of another file: here they are free, or were taken up with it.
+        counters = batch.counters
+        acknowledged = nothing
         transactions.removeAll()
-        putFirst(adoption.facts + leftOver, adoption.stamp)
         isQueueMarkDue = true
+        // A failure is in `fileFailure`, and `service` tries again.
+        try? serviceFiles()
     }
 
     /// What earlier runs began and did not end: work, and commands of the cluster.
@@ -164,12 +170,6 @@ extension Journal {
         var facts = transactions.map { JournalFact.transactionInterrupted($0.fact) }
         facts += try opened.interruptedCommands().map { .commandAnswered($0) }
         return facts
-    }
-
-    private func putFirst(_ facts: [JournalFact], _ stamp: Stamp) {
-        let lanes = configuration.lanes
-        pending.insert(
-            contentsOf: facts.map { .row(Row($0, stamp: stamp, lanes: lanes)) }, at: 0)
     }
 
     /// Why the events from now on need a new epoch; nil if the old one goes on.
@@ -195,7 +195,8 @@ extension Journal {
     }
 }
 
-/// What a start changes in a file that it takes up, in one transaction.
+/// What a start changes in a file that it takes up, in one transaction with the rows that tell of
+/// it: a start that ends right after it is not told of by the next.
 private struct Adoption {
     let epoch: Identifier128
     /// Why the epoch is new; nil if the old one goes on.
@@ -207,7 +208,7 @@ private struct Adoption {
     let unsound: [[Store.Unsound]]
     let interrupted: [Store.OpenTransaction]
     let stamp: Stamp
-    /// To be told of.
+    /// To be told of, in this order.
     private(set) var facts: [JournalFact] = []
 
     init(
@@ -240,8 +241,6 @@ private struct Adoption {
         facts += try store.repairGaps(free: free, used: places.used, wall: stamp.wall)
         for lane in Lane.allCases {
             let index = Int(lane.rawValue)
-            // Also withdraws the farewell: a crash from here on is an unclean stop.
-            try store.set(places.counters[index], of: lane, isFarewell: false)
             guard let unused = places.unused[index] else { continue }
             try store.declareGap(.skipped, in: lane, unused)
             facts.append(.queueSkipped(lane, first: unused.lowerBound, last: unused.upperBound))

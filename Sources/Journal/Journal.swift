@@ -142,8 +142,6 @@ public final class Journal {
     var isUrgent = false
     /// Not yet told in an event.
     var unreported = LostCounts()
-    /// Numbers of commits in doubt: to be declared, never to be used.
-    var doubtful: [(lane: Lane, range: ClosedRange<Int64>)] = []
 
     /// By lane: every number up to here is acknowledged, as far as the cursor was sound.
     public internal(set) var acknowledged: [Int64] = [0, 0, 0]

@@ -220,7 +220,7 @@ final class Store {
     func set(_ counter: LaneCounter, of lane: Lane, isFarewell: Bool) throws(JournalError) {
         setLane.bind(1, counter.reservedTo)
         setLane.bind(2, isFarewell ? counter.next : Int64?.none)
-        setLane.bind(3, counter.next - 1)
+        setLane.bind(3, counter.accountedTo)
         setLane.bind(4, counter.bytes)
         setLane.bind(5, counter.dropped)
         setLane.bind(6, Int64(lane.rawValue))
@@ -286,6 +286,17 @@ struct LaneCounter {
     var bytes: Int64 = 0
     /// Rows that were dropped or found damaged, since the file was made.
     var dropped: Int64 = 0
+    /// Numbers of commits in doubt, right below `next`: to be declared, never to be used.
+    var undeclared: ClosedRange<Int64>?
+
+    /// Each number up to here is a row or in a declared gap. It does not go beyond what is to be
+    /// declared: a start after a crash then takes that for numbers that nothing has used.
+    var accountedTo: Int64 { (undeclared?.lowerBound ?? next) - 1 }
+
+    /// Raises the block until it has `count` numbers that nothing has.
+    mutating func reserve(_ count: Int64) {
+        while next + count > reservedTo + 1 { reservedTo += Journal.blockSize }
+    }
 }
 
 /// Why numbers of a lane have no row. Stored: values never change.

@@ -101,10 +101,11 @@ public struct LaneTable: Hashable, Sendable {
 }
 
 extension EventKind {
-    /// Whether the event says that others are gone.
+    /// Whether the event says that others are gone, or why numbers stand for none: without it those
+    /// are taken for events that are gone.
     public var tellsOfLoss: Bool {
         switch self {
-        case .eventLost, .queueQuarantined, .queueDropped, .queueLost: true
+        case .eventLost, .queueQuarantined, .queueDropped, .queueSkipped, .queueLost: true
         default: false
         }
     }

@@ -1,5 +1,7 @@
 @testable import ChainSimulation
+import CrashDisk
 import Testing
+import Wire
 
 /// Goal: no order of faults loses, doubles or reorders an event that the device has promised to
 /// keep. Method: each seed is a world with its own faults; the oracle judges it. `make test` runs
@@ -11,6 +13,35 @@ struct ChainTests {
         let report = simulateChain(seed: seed)
         #expect(report.violation == nil, "seed \(seed): \(report.violation?.text ?? "")")
         #expect(report.effects > 0, "seed \(seed): nothing came through at all")
+    }
+
+    /// The last moment of the faults is not the last moment of the device.
+    @Test(
+        "what waits for its commit when the faults end comes through too", arguments: Lane.allCases)
+    func lastMoment(lane: Lane) throws {
+        let chain = Chain(seed: 1)
+        let machine = Machine(number: 0, disk: CrashDisk(seed: 1))
+        chain.machines = [machine]
+        chain.startBridge()
+        machine.powerOn(chain)
+        chain.run(until: 60_000)
+        chain.isCalm = true
+        let id = try #require(machine.state(in: lane, chain))
+        #expect(machine.hasCommitted == (lane == .alarm))
+        chain.settle(of: machine)
+        #expect(chain.oracle.firstViolation == nil)
+        #expect(chain.oracle.events.map(\.isMet) == [true, true], "it, and the fresh alarm")
+        #expect(chain.oracle.events[id].lane == lane)
+        #expect(machine.isDrained)
+        chain.breakCycles()
+    }
+
+    @Test("a story says what is over, and ends when everything has come through")
+    func storyEnds() {
+        let report = simulateChain(seed: 7, isTold: true)
+        #expect(report.story.contains { $0.contains("device    uplink: over: ") })
+        #expect(report.story.last?.contains("is killed") == false, "\(report.story.last ?? "")")
+        #expect(report.fates.inKafka == report.fates.stated, "\(report.fates.text)")
     }
 
     @Test("one seed has one story", arguments: [3, 8, 21] as [UInt64])

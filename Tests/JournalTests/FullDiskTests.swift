@@ -118,8 +118,12 @@ struct FullDiskTests {
         #expect(journal.isWritable, "\(journal.databaseFailure?.description ?? "")")
         #expect(journal.pendingCount == 0)
         let alarms = try device.events(.alarm).map(\.type)
-        #expect(alarms == ["alarm.raised.v1", "queue.lost.v1", "alarm.raised.v1"])
-        let lost = try device.events(.alarm)[1]
+        #expect(
+            alarms == [
+                "alarm.raised.v1", "queue.skipped.v1", "queue.skipped.v1", "queue.lost.v1",
+                "alarm.raised.v1",
+            ])
+        let lost = try device.events(.alarm)[3]
         #expect(
             String(decoding: lost.data, as: UTF8.self)
                 == #"{"alarm":0,"event":\#(counted),"telemetry":0}"#)

@@ -28,7 +28,8 @@ struct GapTests {
         }
     }
 
-    /// Alarms 1 to 3, a gap from 4 to the end of the block, and `behind` alarms.
+    /// Alarms 1 to 3, a gap from 4 to the end of the block, two rows that tell of it and of the
+    /// event lane's, which has nothing behind it, and `behind` alarms.
     private static func device(behind: Int = 2) throws -> Device {
         let device = Device()
         device.hardware = "A"
@@ -56,10 +57,10 @@ struct GapTests {
         try Self.execute("UPDATE gaps SET \(change) WHERE lane = 0", on: device)
         // Whoever reads before busbard starts: the numbers are missing, and nothing else.
         let lane = try device.reader.lanes()[0]
-        #expect(lane.last == end + 2)
+        #expect(lane.last == end + 4)
         #expect(lane.gaps.isEmpty)
         let page = try device.reader.page(of: .alarm, from: 4, maxEvents: 9, maxBytes: .max)
-        #expect(page.records.map(\.seq) == [end + 1, end + 2])
+        #expect(page.records.map(\.seq) == Array(end + 1...end + 4))
 
         let journal = device.open()
         #expect(journal.quarantinedFile == nil && journal.isWritable)
@@ -88,6 +89,7 @@ struct GapTests {
         let behind: Int
         let change: String
         let isDamage: Bool
+        var lane = Lane.alarm
     }
 
     @Test(
@@ -102,7 +104,7 @@ struct GapTests {
                 isDamage: true),
             OldRow(
                 testDescription: "over the next number", behind: 0, change: "last = last + 1",
-                isDamage: true),
+                isDamage: true, lane: .event),
             OldRow(
                 testDescription: "backwards", behind: 0, change: "last = first - 1",
                 isDamage: true),
@@ -114,15 +116,15 @@ struct GapTests {
         try Self.execute(
             """
             UPDATE gaps SET checksum = NULL;
-            UPDATE gaps SET \(row.change) WHERE lane = 0
+            UPDATE gaps SET \(row.change) WHERE lane = \(row.lane.rawValue)
             """, on: device)
         let journal = device.open()
-        try journal.append([alarm(.flowLost)], now: Instant(0))
+        try journal.append([alarm(.flowLost), heating(1)], now: Instant(0))
         #expect(journal.quarantinedFile == nil)
-        let gaps = try device.reader.gaps(lane: .alarm)
-        #expect(gaps.map(\.numbers) == [4...Journal.blockSize])
+        let gaps = try device.reader.gaps(lane: row.lane)
+        #expect(gaps.map(\.numbers) == [(row.lane == .alarm ? 4 : 2)...Journal.blockSize])
         #expect(gaps.map(\.reason) == [row.isDamage ? .damaged : .skipped])
-        #expect(try device.readInOrder(.alarm) == (try device.events(.alarm)))
+        #expect(try device.readInOrder(row.lane) == (try device.events(row.lane)))
         // From now on each has a checksum.
         let connection = try Connection(
             to: StateDirectory(path: device.path, storage: LinuxStorage()), mode: .readOnly)

@@ -18,7 +18,7 @@ struct ScriptedRun {
     private(set) var savedLockout: UInt32?
     /// Everything that a reader ever saw: it may have been sent.
     private(set) var seen: [Identity: EventRecord] = [:]
-    private(set) var violations: [String] = []
+    fileprivate(set) var violations: [String] = []
     private var nextTick: UInt64 = 1
     private var identifiers: SeededIdentifiers
 
@@ -102,6 +102,7 @@ struct ScriptedRun {
         checkAlarms()
         checkLockout(journal.recollection.lockout)
         checkNumbers()
+        checkStatements()
         _ = error { try journal.farewell(now: Instant(0)) }
     }
 
@@ -146,6 +147,31 @@ struct ScriptedRun {
                 }
                 next = range.upperBound + 1
             }
+        }
+    }
+}
+
+extension ScriptedRun {
+    /// By data, what the alarm lane says of numbers that nothing will ever have.
+    func toldSkips() throws -> [String] {
+        try reader.events(lane: .alarm, limit: .max).filter { $0.type == "queue.skipped.v1" }
+            .map { String(decoding: $0.data, as: UTF8.self) }
+    }
+
+    /// By data, what there is to be said of them.
+    func skips() throws -> [String] {
+        try Lane.allCases.flatMap { lane in
+            try reader.gaps(lane: lane).filter { $0.reason == .skipped }
+                .map { #"{"lane":"\#(lane.name)","from":\#($0.first),"to":\#($0.last)}"# }
+        }
+    }
+
+    /// Whoever reads the events only must learn of each number that nothing has, once.
+    fileprivate mutating func checkStatements() {
+        guard let told = try? toldSkips(), let skips = try? skips() else { return }
+        for skip in skips {
+            let count = told.count { $0 == skip }
+            if count != 1 { violations.append("\(skip) is told \(count) times") }
         }
     }
 }

@@ -34,6 +34,9 @@ struct LaneTableTests {
             testDescription: "a loss in no other lane", kind: .queueDropped, severity: .warning,
             lane: .alarm),
         Case(
+            testDescription: "numbers without an event neither", kind: .queueSkipped,
+            severity: .info, lane: .alarm),
+        Case(
             testDescription: "the ring's loss neither", kind: .eventLost, severity: .error,
             lane: .alarm),
         Case(

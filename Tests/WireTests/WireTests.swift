@@ -294,7 +294,7 @@ struct WireTests {
         ),
         (
             .queueSkipped(.event, first: 8, last: 1_000), "io.busbar.queue.skipped.v1",
-            "queue/event", .event, #"{"lane":"event","from":8,"to":1000}"#
+            "queue/event", .alarm, #"{"lane":"event","from":8,"to":1000}"#
         ),
         (
             .transactionClosed(

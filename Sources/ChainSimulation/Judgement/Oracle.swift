@@ -47,8 +47,8 @@ struct Oracle {
     /// their numbers were used: there the consumer must find the collision, and nothing makes it
     /// impossible. Nor is there one order of two lives.
     var mayCollide: Set<Identifier128> = []
-    private(set) var droppedCount = 0
-    private(set) var drops: [(lane: Lane, numbers: ClosedRange<Int64>)] = []
+    /// What devices have declared to be in no record, as Kafka has it.
+    private(set) var declarations: [Declaration] = []
 
     /// What a machine has promised, and Kafka has nothing of.
     func unmet(of machine: Int) -> [Int] {
@@ -107,7 +107,7 @@ struct Oracle {
                 found: "\(id) \(type) \(String(decoding: record.value, as: UTF8.self))", now: now)
         }
         // A dead letter tells of it as well.
-        if type == "io.busbar.queue.dropped.v1" { noteDrop(record) }
+        noteDeclaration(record, type, identity)
         if record.topic == "busbar.dlq.v1" {
             if let event { events[event].deadLetters += 1 }
             if record.header("busbar_dlq_class") == "collision" {
@@ -199,19 +199,45 @@ struct Oracle {
         }
     }
 
-    private mutating func noteDrop(_ record: SinkRecord) {
-        guard let drop = try? JSONValue.parse(record.value), let name = drop["lane"]?.string,
+    private mutating func noteDeclaration(
+        _ record: SinkRecord, _ type: String, _ identity: EventIdentity
+    ) {
+        let isDrop = type == "io.busbar.queue.dropped.v1"
+        guard isDrop || type == "io.busbar.queue.skipped.v1",
+            let data = try? JSONValue.parse(record.value), let name = data["lane"]?.string,
             let lane = Lane.allCases.first(where: { $0.name == name }),
-            let first = drop["from"]?.int, let last = drop["to"]?.int, first <= last
+            let first = data["from"]?.int, let last = data["to"]?.int, first <= last
         else { return }
-        drops.append((lane, first...last))
-        droppedCount += Int(drop["count"]?.int ?? 0)
+        declarations.append(
+            Declaration(epoch: identity.epoch, lane: lane, numbers: first...last, isDrop: isDrop))
     }
 
     /// Dropped by the lane's quota, and Kafka was told so.
     func isDeclaredDropped(_ id: Int) -> Bool {
         guard let seq = events[id].seq, events[id].lane != .alarm else { return false }
-        return drops.contains { $0.lane == events[id].lane && $0.numbers.contains(seq) }
+        return declarations.contains {
+            $0.isDrop && $0.lane == events[id].lane && $0.numbers.contains(seq)
+        }
+    }
+
+    /// What became of everything that was stated.
+    var fates: EventFates {
+        var fates = EventFates()
+        for id in events.indices {
+            if events[id].isMet {
+                fates.inKafka += 1
+                if events[id].effects > 0 { fates.effects += 1 }
+            } else if events[id].standing == .released {
+                fates.overwritten += 1
+            } else if isDeclaredDropped(id) {
+                fates.dropped += 1
+            } else if events[id].standing == .issued {
+                fates.uncommitted += 1
+            } else {
+                fates.promised += 1
+            }
+        }
+        return fates
     }
 
     /// What the journal states itself needs no promise: it stands in no ring.

@@ -9,6 +9,7 @@ public struct Violation: Hashable, Sendable {
         case neverTwoContents = "an identity has one content"
         case cursorBehindKafka = "nothing is acknowledged that Kafka does not have"
         case acknowledged = "what is in Kafka is acknowledged"
+        case numbersKnown = "every number is in Kafka or declared there"
         case freshAlarm = "a fresh alarm gets through"
         case faultsHappen = "what was planned happens"
     }

@@ -40,6 +40,8 @@ final class Machine {
     private(set) var oldCursor: [UInt8]?
     /// Events of this life that the journal has not promised to keep.
     private var unpromised: [Int] = []
+    /// Everything that was stated is committed, or gone for good.
+    var hasCommitted: Bool { journal?.pendingCount == 0 && unpromised.isEmpty }
     /// Raised with everything that may change what a reader of the queues sees.
     private(set) var changeCount = 0
     /// To open the database for each reading of the uplink would be most of a run's work.

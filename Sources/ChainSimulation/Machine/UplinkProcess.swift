@@ -111,7 +111,8 @@ final class UplinkProcess: ClientOwner {
             machine.judge(cursor, chain)
             machine.save(cursor, chain)
         case .report(let finding):
-            chain.tell(machine.name, "uplink: \(finding.text)")
+            chain.tell(
+                machine.name, "uplink: \(finding.isActive ? "" : "over: ")\(finding.text)")
         case .submit: preconditionFailure("nobody in the chain sends commands")
         case .wait, .stopped: preconditionFailure("turn takes care of these")
         }

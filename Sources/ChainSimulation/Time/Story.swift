@@ -1,7 +1,7 @@
 /// What happened, one line each, for whoever replays a seed.
 struct Story {
     /// A run of many seeds keeps no story: writing lines would be most of its time.
-    let isTold: Bool
+    private var isTold: Bool
     private(set) var lines: [String] = []
 
     init(isTold: Bool) { self.isTold = isTold }
@@ -12,6 +12,9 @@ struct Story {
         let padded = who + String(repeating: " ", count: max(0, 9 - who.utf8.count))
         lines.append("\(Self.time(now))  \(padded) \(text())")
     }
+
+    /// Nothing is told from here on.
+    mutating func end() { isTold = false }
 
     /// "12d 03:04:05.678": days only where there are any.
     static func time(_ milliseconds: Int64) -> String {

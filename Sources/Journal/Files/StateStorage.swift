@@ -81,6 +81,12 @@ public struct StateFile: Sendable {
         try storage.sync(directory: directory)
         // A missing spare costs only the promise for the next write on a full disk, so a failure
         // to make one is not an error of this write.
-        try? storage.overwrite(sparePath, with: [UInt8](repeating: 0, count: bytes.count))
+        try? makeSpare(bytes.count)
+    }
+
+    /// Its name is synced too: else a power cut takes it away, and the disk may be full after it.
+    private func makeSpare(_ size: Int) throws(JournalError) {
+        try storage.overwrite(sparePath, with: [UInt8](repeating: 0, count: size))
+        try storage.sync(directory: directory)
     }
 }
