@@ -31,9 +31,10 @@ struct CertificateDatesTests {
     static let firstEnd: Int64 = 1_798_859_045_000
     static let secondEnd: Int64 = 2_569_738_150_000
 
+    private let folder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("busbar-certificates-\(UUID().uuidString.prefix(8))").path
+
     private func files(client: String, authority: String) throws -> TLSFiles {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("busbar-certificates-\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         let files = TLSFiles(
@@ -46,6 +47,7 @@ struct CertificateDatesTests {
 
     @Test("ours is the first of its file; of authorities that follow each other the last counts")
     func terms() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
         let files = try files(
             client: Self.first + "\n" + Self.second, authority: Self.first + "\n" + Self.second)
         #expect(
@@ -57,6 +59,7 @@ struct CertificateDatesTests {
 
     @Test("what cannot be read has no end, and costs the rest nothing")
     func unreadable() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
         let files = try files(
             client: "not a certificate",
             authority: Self.second + "\n-----BEGIN CERTIFICATE-----\nAAAA\n")
