@@ -7,10 +7,10 @@ public struct LaneOutlook: Hashable, Sendable {
     /// Those that are not acknowledged.
     public let waiting: Int64
     /// Whether the lane is full of what is not acknowledged, so that the oldest of it is dropped
-    /// for what comes.
+    /// for what comes. What is acknowledged goes before it.
     public let isDropping: Bool
-    /// Whole hours until it is full, if nothing is acknowledged meanwhile. Nil where nothing comes
-    /// in, and where it drops already.
+    /// Whole hours until it is full of what is not acknowledged, if nothing is meanwhile. Nil where
+    /// nothing comes in, and where it drops already.
     public let hoursUntilFull: Int64?
     /// Whether it is the disk that is full then, before the lane's quota is.
     public let isLimitedByDisk: Bool
@@ -39,13 +39,16 @@ public struct LaneOutlook: Hashable, Sendable {
         waiting = rows(after: acknowledged ?? 0)
         // A drop takes the lane down to nine tenths, and its gap stands until acknowledged rows go.
         isDropping =
-            lane.lane != .alarm && gaps.contains { $0.reason == .dropped }
+            lane.lane != .alarm && waiting == events && gaps.contains { $0.reason == .dropped }
             && lane.bytes + Self.slack >= quota / 10 * 9
+        // As if all rows were of one length: only the sum of all is stored.
+        let share = events > 0 ? Double(waiting) / Double(events) : 0
+        let bytes = Int64(Double(lane.bytes) * share)
         guard !isDropping, bytesPerHour > 0 else {
             (hoursUntilFull, isLimitedByDisk) = (nil, false)
             return
         }
-        let byQuota = max(0, quota - lane.bytes) / bytesPerHour
+        let byQuota = max(0, quota - bytes) / bytesPerHour
         let byDisk = free.map { max(0, $0) / max(bytesPerHour, bytesPerHourOfAll) }
         hoursUntilFull = min(byQuota, byDisk ?? byQuota)
         isLimitedByDisk = byDisk.map { $0 < byQuota } ?? false

@@ -39,12 +39,13 @@ public struct KafkaSettings: Sendable {
         [
             ("queue.buffering.max.messages", String(recordsMax)),
             ("queue.buffering.max.kbytes", "65536"),
-            // 5 ms: a fiftieth of what an acknowledgement waits anyway; batches of hundreds.
-            ("linger.ms", "5"),
+            // While one batch of a partition is on its way, an idempotent librdkafka 2.0.2 sends no
+            // other, and when the next is full, or has waited for this long, it looks again and
+            // again without a pause. With 5 ms that was a system call for each record of a backlog,
+            // with 20 ms one for two (measured); but an alarm waits for them too.
+            ("linger.ms", "20"),
             // 512 KiB: half of what brokers take by default. A batch that is too large would be
-            // refused as a whole, and all records in it put aside. While one batch of a partition
-            // is on its way and the next is full already, librdkafka 2.0.2 looks again and again
-            // without a pause: with 256 KiB that was a twentieth of what a bridge does.
+            // refused as a whole, and all records in it put aside.
             ("batch.size", "524288"),
             // 2 s instead of 10: devices wait for their acknowledgements once the brokers are back.
             ("reconnect.backoff.max.ms", "2000"),

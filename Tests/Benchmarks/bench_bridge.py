@@ -160,7 +160,7 @@ class Feeding:
 
 
 def measure_bridge(programs, table):
-    events = 200_000
+    events = 500_000
     source = lines(programs, 50_000)
     feeding = Feeding(programs, events)
     records = OUTPUT / "records.bin"

@@ -80,6 +80,7 @@ struct LossTests {
         var bytes: Int64 = 9_000_000
         var rate: Int64 = 100_000
         var gap: GapReason? = .dropped
+        var acknowledged: Int64?
         let isDropping: Bool
         let hours: Int64?
     }
@@ -106,6 +107,12 @@ struct LossTests {
                 testDescription: "one hour", bytes: 9_900_000, gap: nil, isDropping: false,
                 hours: 1),
             Row(
+                testDescription: "half of what stands after the drop is acknowledged, and goes first",
+                acknowledged: 70, isDropping: false, hours: 55),
+            Row(
+                testDescription: "all is acknowledged", gap: nil, acknowledged: 100,
+                isDropping: false, hours: 100),
+            Row(
                 testDescription: "over its quota", lane: .alarm, bytes: 10_000_001, gap: nil,
                 isDropping: false, hours: 0),
         ])
@@ -122,11 +129,12 @@ struct LossTests {
         }
         let lane = StoredLane(lane: row.lane, epochs: [], last: 100, bytes: row.bytes)
         let outlook = LaneOutlook(
-            lane, gaps: gaps, acknowledged: 50, quota: 10_000_000, bytesPerHour: row.rate)
+            lane, gaps: gaps, acknowledged: row.acknowledged, quota: 10_000_000,
+            bytesPerHour: row.rate)
         #expect(outlook.isDropping == row.isDropping)
         #expect(outlook.hoursUntilFull == row.hours)
         #expect(outlook.events == (row.gap == nil ? 100 : 60))
-        #expect(outlook.waiting == 50)
+        #expect(outlook.waiting == (row.acknowledged.map { 100 - $0 } ?? outlook.events))
     }
 
     @Test(

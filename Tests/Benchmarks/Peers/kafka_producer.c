@@ -43,7 +43,7 @@ static rd_kafka_t *producer(const char *brokers) {
     set(conf, "partitioner", "murmur2_random");
     set(conf, "queue.buffering.max.messages", "20000");
     set(conf, "queue.buffering.max.kbytes", "65536");
-    set(conf, "linger.ms", "5");
+    set(conf, "linger.ms", "20");
     set(conf, "batch.size", "524288");
     rd_kafka_conf_set_dr_msg_cb(conf, report);
     rd_kafka_t *made = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);

@@ -27,7 +27,7 @@ class Bridge:
         self.is_manual = is_manual
         self.producer = confluent_kafka.Producer({
             "bootstrap.servers": brokers, "acks": "all", "enable.idempotence": True,
-            "linger.ms": 5, "partitioner": "murmur2_random",
+            "linger.ms": 20, "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,
         })
         self.waiting = collections.deque()
