@@ -49,7 +49,10 @@ public struct LaneOutlook: Hashable, Sendable {
             return
         }
         let byQuota = max(0, quota - bytes) / bytesPerHour
-        let byDisk = free.map { max(0, $0) / max(bytesPerHour, bytesPerHourOfAll) }
+        // The room of what is acknowledged is taken before more of the disk is.
+        let byDisk = free.map {
+            max(0, $0 + lane.bytes - bytes) / max(bytesPerHour, bytesPerHourOfAll)
+        }
         hoursUntilFull = min(byQuota, byDisk ?? byQuota)
         isLimitedByDisk = byDisk.map { $0 < byQuota } ?? false
     }

@@ -107,7 +107,7 @@ struct LossTests {
                 testDescription: "one hour", bytes: 9_900_000, gap: nil, isDropping: false,
                 hours: 1),
             Row(
-                testDescription: "half of what stands after the drop is acknowledged, and goes first",
+                testDescription: "half of what is left after the drop is acknowledged, and goes",
                 acknowledged: 70, isDropping: false, hours: 55),
             Row(
                 testDescription: "all is acknowledged", gap: nil, acknowledged: 100,
@@ -140,14 +140,18 @@ struct LossTests {
     @Test(
         "a lane has the lesser of its quota and of the disk, which all lanes fill together",
         arguments: [
-            (nil, 1_000_000, 9, false), (9_000_000, 1_000_000, 9, false),
-            (8_999_999, 1_000_000, 8, true), (9_000_000, 3_000_000, 3, true),
-            (9_000_000, 0, 9, false), (0, 1_000_000, 0, true), (-1, 1_000_000, 0, true),
-        ] as [(Int64?, Int64, Int64, Bool)])
-    func disk(free: Int64?, rateOfAll: Int64, hours: Int64, isByDisk: Bool) {
+            (nil, 1_000_000, nil, 9, false), (9_000_000, 1_000_000, nil, 9, false),
+            (8_999_999, 1_000_000, nil, 8, true), (9_000_000, 3_000_000, nil, 3, true),
+            (9_000_000, 0, nil, 9, false), (0, 1_000_000, nil, 0, true),
+            (-1, 1_000_000, nil, 0, true), (9_000_000, 1_000_000, 50, 9, false),
+            (8_499_999, 1_000_000, 50, 8, true), (0, 100_000, 100, 1, true),
+        ] as [(Int64?, Int64, Int64?, Int64, Bool)])
+    func disk(
+        free: Int64?, rateOfAll: Int64, acknowledged: Int64?, hours: Int64, isByDisk: Bool
+    ) {
         let outlook = LaneOutlook(
             StoredLane(lane: .alarm, epochs: [], last: 100, bytes: 1_000_000), gaps: [],
-            acknowledged: nil, quota: 10_000_000, bytesPerHour: 1_000_000, free: free,
+            acknowledged: acknowledged, quota: 10_000_000, bytesPerHour: 1_000_000, free: free,
             bytesPerHourOfAll: rateOfAll)
         #expect(outlook.hoursUntilFull == hours)
         #expect(outlook.isLimitedByDisk == isByDisk)
