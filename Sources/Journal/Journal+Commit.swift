@@ -23,7 +23,7 @@ extension Journal {
         do {
             if store == nil { try openStore(now: now) }
             try commitAll(extra: extra)
-        } catch  where error.isFull && isAlarmWaiting {
+        } catch  where error.isFull {
             do {
                 try relieve(error, now: now, extra: extra)
             } catch { throw failed(error, now: now) }
@@ -43,7 +43,7 @@ extension Journal {
     }
 
     /// Whether something waits that a full disk must not keep out.
-    private var isAlarmWaiting: Bool {
+    var isAlarmWaiting: Bool {
         isLockoutRowDue || pending.contains { $0.lane(by: configuration.lanes) == .alarm }
     }
 

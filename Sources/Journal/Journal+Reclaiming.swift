@@ -17,8 +17,21 @@ extension Journal {
         else { return }
         if cursor.rolledBack == epoch { try beginEpochAfterRollback(now: now) }
         try note(cursor)
+        if isRoomShort { _ = try hasReclaimed(atMost: Self.reclaimStep) }
         guard now >= nextReclaim else { return }
         try reclaim(now: now)
+    }
+
+    /// Whether what the cluster has should go before its grace is over. While there is still room:
+    /// on a full disk the log cannot be emptied into a file that has to grow for it, and then only
+    /// the reserve helps.
+    private var isRoomShort: Bool {
+        guard configuration.reserveBytes > 0, let store,
+            let free = configuration.storage.freeBytes(at: directory.path),
+            free < configuration.reserveBytes * 2,
+            let pages = try? store.freeBytes()
+        else { return false }
+        return pages < Self.reclaimStep
     }
 
     /// Takes over what of a cursor can be true: a number of an epoch that this file has, within
@@ -81,12 +94,15 @@ extension Journal {
 
     /// Commits what waits although the disk is full, by giving up in this order: the log's frames
     /// that can go into the file, what the cluster has, telemetry, events, and at last the reserve.
-    /// Only for alarms and the lockout: an event is not worth another one.
+    /// From telemetry on only for alarms and the lockout: an event is not worth another one.
     ///
     /// - Throws: `error` where nothing helped, or whatever else went wrong.
     func relieve(_ error: JournalError, now: Instant, extra: Extra?) throws(JournalError) {
         try emptyLog()
-        for relief in [Relief.none, .acknowledged, .telemetry, .event] where store != nil {
+        if store != nil, try isCommitted(under: .none, extra: extra) { return }
+        if try isCommittedAfterReclaiming(extra: extra) { return }
+        guard isAlarmWaiting else { throw error }
+        for relief in [Relief.telemetry, .event] where store != nil {
             if try isCommitted(under: relief, extra: extra) { return }
         }
         guard configuration.storage.inspect(reserveFile) != .missing else { throw error }
@@ -99,8 +115,47 @@ extension Journal {
         // With the reserve's room the log's frames fit into the file, and the log begins anew in
         // the blocks that it has.
         try emptyLog()
+        if try isCommittedAfterReclaiming(extra: extra) { return }
         if try isCommitted(under: .event, extra: extra) { return }
         try commitAll(extra: extra)
+    }
+
+    /// What the cluster has makes room, as far as the log can take the pages that are emptied by
+    /// it; so it goes in small steps, each a commit of its own.
+    ///
+    /// - Returns: false if there is no such row, or no room even for that.
+    private func isCommittedAfterReclaiming(extra: Extra?) throws(JournalError) -> Bool {
+        for _ in 0..<Self.reliefStepsMax {
+            guard try hasReclaimed(atMost: Self.reliefStep) else { return false }
+            try emptyLog()
+            if try isCommitted(under: .none, extra: extra) { return true }
+        }
+        return false
+    }
+
+    /// Deletes so many bytes of what the cluster has, the least of it first, whatever its grace.
+    ///
+    /// - Returns: false if there is no such row, or no room even for that.
+    private func hasReclaimed(atMost surplus: Int64) throws(JournalError) -> Bool {
+        guard let store else { return false }
+        var batch = Batch(
+            store: store, run: runNumber, lanes: configuration.lanes, counters: counters,
+            acknowledged: acknowledged, transactions: transactions)
+        var freed: Int64 = 0
+        do {
+            try store.transact { (_) throws(JournalError) in
+                for lane in [Lane.telemetry, .event, .alarm] where freed < surplus {
+                    freed += try batch.reclaim(lane, atMost: surplus - freed)
+                }
+            }
+        } catch {
+            guard error.error.isFull else { throw error.error }
+            return false
+        }
+        guard freed > 0 else { return false }
+        commitCount += 1
+        counters = batch.counters
+        return true
     }
 
     /// Moves what the log holds into the file as far as there is room.
@@ -149,9 +204,10 @@ extension Journal {
     }
 }
 
-/// What is given up for an alarm on a full disk; each includes the ones before it.
+/// What is given up for an alarm on a full disk, once what the cluster has is gone; each includes
+/// the ones before it.
 enum Relief {
-    case none, acknowledged, telemetry, event
+    case none, telemetry, event
 }
 
 extension Batch {
@@ -178,11 +234,16 @@ extension Batch {
     /// On a full disk: gives up what `relief` says, before anything is added.
     mutating func give(_ relief: Relief, stamp: Stamp) throws(JournalError) {
         guard relief != .none else { return }
-        for lane in Lane.allCases { _ = try reclaim(lane, atMost: .max) }
-        guard relief != .acknowledged else { return }
-        try drop(Journal.reliefStep, from: .telemetry, reason: .disk, stamp: stamp)
+        try give(from: .telemetry, stamp: stamp)
         guard relief == .event else { return }
-        try drop(Journal.reliefStep, from: .event, reason: .disk, stamp: stamp)
+        try give(from: .event, stamp: stamp)
+    }
+
+    /// What the cluster has goes without a word, and before what it has not.
+    private mutating func give(from lane: Lane, stamp: Stamp) throws(JournalError) {
+        let freed = try reclaim(lane, atMost: Journal.reliefStep)
+        guard freed < Journal.reliefStep else { return }
+        try drop(Journal.reliefStep - freed, from: lane, reason: .disk, stamp: stamp)
     }
 
     /// Holds a lane to its quota from the front: rows that the cluster has go first, and then, but
@@ -192,9 +253,13 @@ extension Batch {
         let index = Int(lane.rawValue)
         guard counters[index].bytes > quota else { return }
         let target = quota / 10 * 9
-        _ = try reclaim(lane, atMost: counters[index].bytes - target)
+        // In steps: an alarm may be in this commit, and the card writes each page that is emptied.
+        let step = min(counters[index].bytes - target, Journal.reclaimStep)
+        // What is still too much then goes with the next commits.
+        guard try reclaim(lane, atMost: step) < step else { return }
         guard lane != .alarm, counters[index].bytes > quota else { return }
-        try drop(counters[index].bytes - target, from: lane, reason: .quota, stamp: stamp)
+        let rest = min(counters[index].bytes - target, Journal.reclaimStep)
+        try drop(rest, from: lane, reason: .quota, stamp: stamp)
     }
 
     /// Drops rows from the front of a lane until `surplus` bytes are gone, acknowledged or not.
@@ -254,6 +319,11 @@ extension Store {
             front = grown
         }
         return front
+    }
+
+    /// Of the pages in the file that hold nothing: they are taken before it grows.
+    func freeBytes() throws(JournalError) -> Int64 {
+        try (connection.integer("PRAGMA freelist_count") ?? 0) * 4_096
     }
 
     func checkpoint() throws(JournalError) {

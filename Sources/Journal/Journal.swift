@@ -93,6 +93,9 @@ public final class Journal {
     public static let reservePeriod = Milliseconds(60_000)
     /// What a full disk takes from a lane at once: 64 pages; chosen.
     static let reliefStep: Int64 = 256 << 10
+    /// Steps of what the cluster has that go in one attempt: with twice what can wait in memory
+    /// there is room for it, or none comes of this.
+    static let reliefStepsMax = 8
     /// Numbers reserved at once. Each block costs a commit of its own and three syncs of the mark
     /// beside the database: with 1,000 that was a tenth of all syncs, and the journal stored 0.88
     /// of what plain C does (measured, 32 events a commit). What an unclean stop leaves of a block
@@ -225,10 +228,17 @@ public final class Journal {
     ///
     /// - Throws: what failed. It is tried again by a later call.
     public func service(now: Instant) throws(JournalError) {
-        try serviceFiles()
-        try commitIfDue(now: now)
-        try serviceCursor(now: now)
-        try serviceReserve(now: now)
+        var first: JournalError?
+        func attempt(_ step: () throws(JournalError) -> Void) {
+            do { try step() } catch { first = first ?? error }
+        }
+        // Each whatever became of the ones before it, and the cursor before the commit: what the
+        // cluster has is the room that a commit on a full disk wants.
+        attempt(serviceFiles)
+        attempt { () throws(JournalError) in try serviceCursor(now: now) }
+        attempt { () throws(JournalError) in try commitIfDue(now: now) }
+        attempt { () throws(JournalError) in try serviceReserve(now: now) }
+        if let first { throw first }
     }
 
     /// Commits all that waits, due or not.

@@ -14,7 +14,35 @@ struct ReserveTests {
         _ disk: CrashDisk, reserve: Int64 = 4 << 20
     ) -> (run: ScriptedRun, journal: Journal) {
         let run = ScriptedRun(disk: disk, seed: 1)
-        return (run, run.open { $0.reserveBytes = reserve })
+        let journal = run.open {
+            $0.reserveBytes = reserve
+            $0.cursorPath = ReclaimTests.cursorPath
+        }
+        return (run, journal)
+    }
+
+    /// The cluster has everything that is stored up to now. The cursor's few bytes are of another
+    /// disk, so to say: they take none of this one's room.
+    ///
+    /// - Returns: how many rows that are, by lane.
+    static func acknowledge(
+        _ disk: CrashDisk, _ run: ScriptedRun, _ journal: Journal, now: Int64
+    ) throws -> [Int] {
+        var cursor = UplinkCursor()
+        for lane in try run.reader.lanes() {
+            cursor[lane.lane] = UplinkCursor.Place(
+                epoch: journal.epoch, upTo: lane.last, digest: nil)
+        }
+        let capacity = disk.capacity
+        disk.capacity = nil
+        try disk.overwrite(ReclaimTests.cursorPath, with: Array(cursor.text.utf8))
+        disk.capacity = capacity
+        _ = error { try journal.service(now: Instant(now)) }
+        return try counts(run)
+    }
+
+    static func counts(_ run: ScriptedRun) throws -> [Int] {
+        try Lane.allCases.map { try run.reader.events(lane: $0, limit: .max).count }
     }
 
     /// Stores telemetry and events until the disk refuses.
@@ -122,6 +150,49 @@ struct ReserveTests {
         let alarms = try Self.types(run, .alarm)
         #expect(alarms.isEmpty, "\(alarms)")
         #expect(error { try journal.service(now: Instant(before)) }?.isFull == true)
+    }
+
+    @Test("where room gets short what the cluster has goes before its day is over, without a word")
+    func acknowledgedGoesFirst() throws {
+        let disk = CrashDisk()
+        disk.capacity = 32 << 20
+        let (run, journal) = Self.open(disk)
+        let sample = Array(#"{"a":"\#(String(repeating: "x", count: 16_000))"}"#.utf8)
+        var now: Int64 = 0
+        // 80 MB in ten minutes, through a disk of 32.
+        for tick in 1...5_000 {
+            now += 120
+            journal.take(sample: sample, stamp: stamp(), now: Instant(now))
+            try journal.append([heating(UInt32(tick % 8))], now: Instant(now))
+            if tick % 50 == 0 { _ = try Self.acknowledge(disk, run, journal, now: now) }
+        }
+        #expect(journal.databaseFailure == nil)
+        let alarms = try Self.types(run, .alarm)
+        #expect(alarms.isEmpty, "\(alarms)")
+        #expect(try run.reader.gaps(lane: .telemetry).map(\.reason) == [.acknowledged])
+        let left = try Self.counts(run)
+        #expect(left[1] == 5_000 + 1, "of events nothing had to go: \(left)")
+        #expect(left[2] > 500, "and not all of the telemetry: \(left)")
+        #expect(disk.inspect(Self.reserve) == .file(bytes: 4 << 20))
+    }
+
+    @Test("for an alarm goes what the cluster has, a step at a time, and nothing else")
+    func acknowledgedGoesForAnAlarm() throws {
+        let disk = CrashDisk()
+        disk.capacity = 24 << 20
+        let (run, journal) = Self.open(disk)
+        var now = Self.fill(disk, journal)
+        let before = try Self.acknowledge(disk, run, journal, now: now)
+        for tick in UInt64(1)...200 {
+            now += 1_000
+            try journal.append([alarm(.flowLost, .error, tick: tick)], now: Instant(now))
+        }
+        let after = try Self.counts(run)
+        let types = try Self.types(run, .alarm)
+        #expect(types.count { $0 == "alarm.raised.v1" } == 200)
+        #expect(!types.contains("queue.dropped.v1"), "\(types)")
+        #expect(after[1] >= before[1], "events are worth more than telemetry: \(after)")
+        #expect(after[2] > before[2] / 2, "\(before), \(after)")
     }
 
     @Test("the reserve is made again a minute later where there is room, and that is told")
