@@ -24,9 +24,11 @@ final class KafkaAdministration {
     func replication(of topics: [String]) throws(KafkaError) -> [Replication] {
         let (replicas, broker) = try replicas()
         let present = topics.filter { replicas[$0] != nil }
-        let inSync = present.isEmpty ? [:] : try inSyncReplicas(of: present, from: broker)
+        let terms = present.isEmpty ? [:] : try terms(of: present, from: broker)
         return topics.map {
-            Replication(topic: $0, replicas: replicas[$0], inSync: inSync[$0])
+            Replication(
+                topic: $0, replicas: replicas[$0], inSync: terms[$0]?["min.insync.replicas"],
+                batchMax: terms[$0]?["max.message.bytes"])
         }
     }
 
@@ -59,9 +61,9 @@ final class KafkaAdministration {
     ///
     /// - Parameter broker: asked. By itself librdkafka asks the controller, and waits for one where
     ///   the cluster names none; of topics any broker tells.
-    private func inSyncReplicas(
+    private func terms(
         of topics: [String], from broker: Int32
-    ) throws(KafkaError) -> [String: Int] {
+    ) throws(KafkaError) -> [String: [String: Int]] {
         // An answer that came too late belongs to a question that is given up.
         while let late = rd_kafka_queue_poll(queue, 0) { rd_kafka_event_destroy(late) }
         var resources = topics.map {
@@ -83,7 +85,7 @@ final class KafkaAdministration {
             let result = rd_kafka_event_DescribeConfigs_result(event),
             let described = rd_kafka_DescribeConfigs_result_resources(result, &count)
         else { throw Self.silence(KafkaHandle.name(of: code)) }
-        var inSync: [String: Int] = [:]
+        var terms: [String: [String: Int]] = [:]
         for index in 0..<count {
             guard let resource = described[index], let name = rd_kafka_ConfigResource_name(resource)
             else { continue }
@@ -91,9 +93,9 @@ final class KafkaAdministration {
             guard code == RD_KAFKA_RESP_ERR_NO_ERROR || Self.isRefusal(code) else {
                 throw Self.silence(KafkaHandle.name(of: code))
             }
-            inSync[String(cString: name)] = Self.inSyncReplicas(in: resource)
+            terms[String(cString: name)] = Self.numbers(in: resource)
         }
-        return inSync
+        return terms
     }
 
     private func options(for broker: Int32) throws(KafkaError) -> OpaquePointer {
@@ -132,16 +134,17 @@ final class KafkaAdministration {
         }
     }
 
-    private static func inSyncReplicas(in resource: OpaquePointer) -> Int? {
+    /// What the topic's settings say in numbers, by their names.
+    private static func numbers(in resource: OpaquePointer) -> [String: Int] {
         var count = 0
-        guard let entries = rd_kafka_ConfigResource_configs(resource, &count) else { return nil }
+        guard let entries = rd_kafka_ConfigResource_configs(resource, &count) else { return [:] }
+        var numbers: [String: Int] = [:]
         for index in 0..<count {
             guard let entry = entries[index], let name = rd_kafka_ConfigEntry_name(entry),
-                String(cString: name) == "min.insync.replicas",
                 let value = rd_kafka_ConfigEntry_value(entry)
             else { continue }
-            return Int(String(cString: value))
+            numbers[String(cString: name)] = Int(String(cString: value))
         }
-        return nil
+        return numbers
     }
 }

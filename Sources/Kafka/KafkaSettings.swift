@@ -34,6 +34,11 @@ public struct KafkaSettings: Sendable {
         ("message.timeout.ms", "0"),
     ]
 
+    /// Bytes that a batch of records may have.
+    var batchBytes: Int {
+        (tuned + properties).last { $0.name == "batch.size" }.flatMap { Int($0.value) } ?? .max
+    }
+
     /// What may be overridden.
     var tuned: [(name: String, value: String)] {
         [

@@ -114,6 +114,8 @@ struct Replication: Hashable {
     var replicas: Int?
     /// `min.insync.replicas`; nil when the cluster does not tell.
     var inSync: Int?
+    /// `max.message.bytes`, which is of whole batches; nil when the cluster does not tell.
+    var batchMax: Int?
 
     /// - Parameter seen: all topics that the bridge writes to.
     static func judge(_ seen: [Replication], _ settings: KafkaSettings) -> SinkGuarantee {
@@ -122,6 +124,15 @@ struct Replication: Hashable {
                 reason: "the topic \(topic.topic) does not exist. Create it with at least "
                     + "\(settings.replicationMin) replicas and min.insync.replicas="
                     + "\(settings.inSyncMin)")
+        }
+        // Not excused by development either: sound events would be put aside, and acknowledged.
+        for topic in seen {
+            guard let batchMax = topic.batchMax, batchMax < settings.batchBytes else { continue }
+            return .insufficient(
+                reason: "the topic \(topic.topic) refuses batches over max.message.bytes="
+                    + "\(batchMax), and the bridge's have up to \(settings.batchBytes). Set it to "
+                    + "1048588 with kafka-configs.sh, or batch.size=\(batchMax) in the file of "
+                    + "--kafka-config")
         }
         let faults = seen.compactMap { $0.fault(settings) }
         guard let first = faults.first else { return .replicated }

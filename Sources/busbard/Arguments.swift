@@ -68,7 +68,7 @@ struct Arguments {
                            user who may not write there: control.sock in the state directory)
           --profile NAME   dev, stage or prod: the overlay on the site file
           --uplink-dir DIR where busbar-uplink keeps its cursor: events that the cursor names are
-                           deleted a day later (without: none are)
+                           deleted a day later, or when room is wanted (without: none are)
           --uplink-status-dir DIR
                            where it writes its status: its --status-dir (without: --uplink-dir)
           --prove-off      trip the relay board, read back that all is off, say so, and end

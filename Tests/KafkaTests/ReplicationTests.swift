@@ -64,6 +64,32 @@ struct ReplicationTests {
     }
 
     @Test(
+        "a topic must take the batches that are sent to it, in development too",
+        arguments: [
+            (nil, nil, nil), (nil, 1_048_588, nil), (nil, 524_288, nil), (nil, 524_287, 524_288),
+            (100_000, 524_287, nil), (100_000, 99_999, 100_000),
+        ] as [(Int?, Int?, Int?)])
+    func batches(size: Int?, batchMax: Int?, refused: Int?) {
+        for isDevelopment in [false, true] {
+            var settings = KafkaSettings(bootstrapServers: "nowhere:1", clientID: "test")
+            settings.isDevelopment = isDevelopment
+            if let size { settings.properties = [("batch.size", String(size))] }
+            let seen = [
+                Replication(topic: "busbar.alarm.v1", replicas: 3, inSync: 2, batchMax: batchMax)
+            ]
+            #expect(
+                Replication.judge(seen, settings)
+                    == (refused.map {
+                        .insufficient(
+                            reason: "the topic busbar.alarm.v1 refuses batches over "
+                                + "max.message.bytes=\(batchMax ?? 0), and the bridge's have up to "
+                                + "\($0). Set it to 1048588 with kafka-configs.sh, or batch.size="
+                                + "\(batchMax ?? 0) in the file of --kafka-config")
+                    } ?? .replicated))
+        }
+    }
+
+    @Test(
         "only an answer says that the cluster will not tell",
         arguments: [
             (RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, true),
