@@ -138,6 +138,8 @@ extension Chain {
         } else {
             machine.restoreDatabase(image, self)
         }
+        // A disk that is to be full is so with an older and smaller content too.
+        if machine.fullDisk != nil { machine.disk.capacity = machine.disk.used }
         powerLater(machine)
         return .happened
     }

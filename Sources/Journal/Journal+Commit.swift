@@ -21,25 +21,34 @@ extension Journal {
     /// Commits everything that waits, and `extra` with it.
     func attempt(now: Instant, extra: Extra?) throws(JournalError) {
         do {
-            if store == nil { try openStore(now: now) }
-            try commitAll(extra: extra)
-        } catch  where error.isFull {
             do {
-                try relieve(error, now: now, extra: extra)
-            } catch { throw failed(error, now: now) }
-        } catch {
-            guard error.isDamage, now >= nextQuarantine else { throw failed(error, now: now) }
-            // The file was sound when it was opened: a card that fails while we run.
-            do {
-                nextQuarantine = now + Self.quarantineDelay
-                store = nil
-                try quarantine(reason: error.description)
-                try openStore(now: now)
+                if store == nil { try openStore(now: now) }
                 try commitAll(extra: extra)
-            } catch { throw failed(error, now: now) }
+            } catch  where error.isFull {
+                try relieve(error, now: now, extra: extra)
+            }
+        } catch {
+            try recover(from: error, now: now, extra: extra)
         }
         databaseFailure = nil
         nextAttempt = .never
+    }
+
+    /// Puts a damaged file aside and commits into a new one: it was sound when it was opened, so
+    /// this is a card that fails while we run.
+    ///
+    /// - Throws: `error` if it is no damage, or what went wrong then.
+    func recover(
+        from error: JournalError, now: Instant, extra: Extra?
+    ) throws(JournalError) {
+        guard error.isDamage, now >= nextQuarantine else { throw failed(error, now: now) }
+        do {
+            nextQuarantine = now + Self.quarantineDelay
+            store = nil
+            try quarantine(reason: error.description)
+            try openStore(now: now)
+            try commitAll(extra: extra)
+        } catch { throw failed(error, now: now) }
     }
 
     /// Whether something waits that a full disk must not keep out.

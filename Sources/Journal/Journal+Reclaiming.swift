@@ -5,7 +5,8 @@ import Wire
 // is dropped only where the quota of a lane, or a full disk, forces it.
 
 extension Journal {
-    /// Looks at what the uplink says is acknowledged, and reclaims behind it, when it is time.
+    /// Looks at what the uplink says is acknowledged, when it is time, and lets go of some of it
+    /// where room gets short.
     func serviceCursor(now: Instant) throws(JournalError) {
         guard let path = configuration.cursorPath, now >= nextCursorReading, store != nil else {
             return
@@ -17,21 +18,46 @@ extension Journal {
         else { return }
         if cursor.rolledBack == epoch { try beginEpochAfterRollback(now: now) }
         try note(cursor)
-        if isRoomShort { _ = try hasReclaimed(atMost: Self.reclaimStep) }
-        guard now >= nextReclaim else { return }
+        isCursorFresh = true
+        do {
+            try reclaimEarly(now: now)
+        } catch {
+            try recover(from: error, now: now, extra: nil)
+        }
+    }
+
+    /// Lets go of some of what the cluster has before its grace is over, while there is room for
+    /// that: on a full disk the log cannot be emptied into a file that has to grow for it, and then
+    /// only the reserve helps.
+    private func reclaimEarly(now: Instant) throws(JournalError) {
+        guard configuration.reserveBytes > 0, now >= nextEarlyReclaim, let store,
+            let free = configuration.storage.freeBytes(at: directory.path),
+            free < configuration.reserveBytes * 2, try store.freeBytes() < Self.reclaimStep
+        else { return }
+        let cutoff = wall(at: now) - Self.earlyAge.rawValue
+        for lane in Lane.allCases {
+            let acknowledged = acknowledged[Int(lane.rawValue)]
+            guard
+                try store.front(of: lane, upTo: acknowledged, bytes: 1, olderThan: cutoff) != nil
+            else { continue }
+            try emptyLog()
+            guard try !hasReclaimed(atMost: Self.earlyStep, olderThan: cutoff) else { return }
+            // What does not fit now is not written every five seconds for nothing.
+            nextEarlyReclaim = now + Self.reservePeriod
+            return
+        }
+    }
+
+    /// Deletes acknowledged rows whose grace is over, when it is time. Nothing is given up for
+    /// that on a full disk.
+    func reclaimIfDue(now: Instant) throws(JournalError) {
+        guard isCursorFresh, now >= nextReclaim, databaseFailure == nil else { return }
+        isCursorFresh = false
         try reclaim(now: now)
     }
 
-    /// Whether what the cluster has should go before its grace is over. While there is still room:
-    /// on a full disk the log cannot be emptied into a file that has to grow for it, and then only
-    /// the reserve helps.
-    private var isRoomShort: Bool {
-        guard configuration.reserveBytes > 0, let store,
-            let free = configuration.storage.freeBytes(at: directory.path),
-            free < configuration.reserveBytes * 2,
-            let pages = try? store.freeBytes()
-        else { return false }
-        return pages < Self.reclaimStep
+    private func wall(at now: Instant) -> Int64 {
+        latestStamp.wall.unixMilliseconds + (now - latestStamp.at).rawValue
     }
 
     /// Takes over what of a cursor can be true: a number of an epoch that this file has, within
@@ -80,8 +106,7 @@ extension Journal {
 
     /// Deletes acknowledged rows whose grace is over, one step a lane.
     private func reclaim(now: Instant) throws(JournalError) {
-        let wall = latestStamp.wall.unixMilliseconds + (now - latestStamp.at).rawValue
-        let cutoff = wall - configuration.acknowledgedGrace.rawValue
+        let cutoff = wall(at: now) - configuration.acknowledgedGrace.rawValue
         var isMore = false
         try attempt(now: now) { (store, batch) throws(JournalError) in
             for lane in Lane.allCases {
@@ -125,7 +150,7 @@ extension Journal {
     ///
     /// - Returns: false if there is no such row, or no room even for that.
     private func isCommittedAfterReclaiming(extra: Extra?) throws(JournalError) -> Bool {
-        for _ in 0..<Self.reliefStepsMax {
+        for _ in 0..<(isAlarmWaiting ? Self.alarmReliefStepsMax : Self.eventReliefStepsMax) {
             guard try hasReclaimed(atMost: Self.reliefStep) else { return false }
             try emptyLog()
             if try isCommitted(under: .none, extra: extra) { return true }
@@ -136,7 +161,9 @@ extension Journal {
     /// Deletes so many bytes of what the cluster has, the least of it first, whatever its grace.
     ///
     /// - Returns: false if there is no such row, or no room even for that.
-    private func hasReclaimed(atMost surplus: Int64) throws(JournalError) -> Bool {
+    private func hasReclaimed(
+        atMost surplus: Int64, olderThan cutoff: Int64 = .max
+    ) throws(JournalError) -> Bool {
         guard let store else { return false }
         var batch = Batch(
             store: store, run: runNumber, lanes: configuration.lanes, counters: counters,
@@ -145,7 +172,8 @@ extension Journal {
         do {
             try store.transact { (_) throws(JournalError) in
                 for lane in [Lane.telemetry, .event, .alarm] where freed < surplus {
-                    freed += try batch.reclaim(lane, atMost: surplus - freed)
+                    freed += try batch.reclaim(
+                        lane, atMost: surplus - freed, olderThan: cutoff)
                 }
             }
         } catch {
@@ -256,9 +284,9 @@ extension Batch {
         // In steps: an alarm may be in this commit, and the card writes each page that is emptied.
         let step = min(counters[index].bytes - target, Journal.reclaimStep)
         // What is still too much then goes with the next commits.
-        guard try reclaim(lane, atMost: step) < step else { return }
-        guard lane != .alarm, counters[index].bytes > quota else { return }
-        let rest = min(counters[index].bytes - target, Journal.reclaimStep)
+        let freed = try reclaim(lane, atMost: step)
+        guard freed < step, lane != .alarm, counters[index].bytes > quota else { return }
+        let rest = min(counters[index].bytes - target, Journal.reclaimStep - freed)
         try drop(rest, from: lane, reason: .quota, stamp: stamp)
     }
 

@@ -93,9 +93,14 @@ public final class Journal {
     public static let reservePeriod = Milliseconds(60_000)
     /// What a full disk takes from a lane at once: 64 pages; chosen.
     static let reliefStep: Int64 = 256 << 10
-    /// Steps of what the cluster has that go in one attempt: with twice what can wait in memory
-    /// there is room for it, or none comes of this.
-    static let reliefStepsMax = 8
+    /// Steps of what the cluster has that go in one attempt: for an alarm 16 MiB, far more than
+    /// waits in memory but for the largest samples; for events two each second. Chosen.
+    static let alarmReliefStepsMax = 64
+    static let eventReliefStepsMax = 2
+    /// What goes early where room gets short: less than the log of a thousand pages can take, and
+    /// so old that an uplink has had the time to see a database that was put back. Chosen.
+    static let earlyStep: Int64 = 1 << 20
+    static let earlyAge = Milliseconds.seconds(60)
     /// Numbers reserved at once. Each block costs a commit of its own and three syncs of the mark
     /// beside the database: with 1,000 that was a tenth of all syncs, and the journal stored 0.88
     /// of what plain C does (measured, 32 events a commit). What an unclean stop leaves of a block
@@ -150,6 +155,9 @@ public final class Journal {
     public internal(set) var acknowledged: [Int64] = [0, 0, 0]
     var nextCursorReading = Instant.never
     var nextReclaim = Instant.never
+    var nextEarlyReclaim = Instant.never
+    /// Whether a sound cursor was read since the last reclaim.
+    var isCursorFresh = false
     var nextReserve = Instant.never
     var isReserveReleased = false
 
@@ -237,6 +245,7 @@ public final class Journal {
         attempt(serviceFiles)
         attempt { () throws(JournalError) in try serviceCursor(now: now) }
         attempt { () throws(JournalError) in try commitIfDue(now: now) }
+        attempt { () throws(JournalError) in try reclaimIfDue(now: now) }
         attempt { () throws(JournalError) in try serviceReserve(now: now) }
         if let first { throw first }
     }
